@@ -1,0 +1,155 @@
+"""Can the recall points of the fables be learnt, and do they tell models apart? Run once, before the grammar was frozen.
+
+Trains three stand-ins from PyTorch's own layers (this is a pilot, not a lesson) for a few minutes each on the training
+draw: an LSTM, a causal Transformer, and the same Transformer that sees 32 characters only. Then measures on the
+validation draw the loss above the floor, and the forced choice at recall points by distance. Writes fables_pilot.json.
+
+    python docs/pilots/fables_pilot.py --minutes 5
+"""
+
+import argparse
+import json
+import math
+import random
+import time
+from pathlib import Path
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from shared.data.fables import splits
+
+BANDS = [(20, 40), (40, 80), (80, 160), (160, 320), (320, 640)]
+KINDS = ["hero", "object", "place", "owner"]
+
+
+class Recurrent(nn.Module):
+    def __init__(self, vocab_size: int, context_length: int):
+        super().__init__()
+        self.context_length = context_length
+        self.embedding = nn.Embedding(vocab_size, 64)
+        self.lstm = nn.LSTM(64, 384, batch_first=True)
+        self.lm_head = nn.Linear(384, vocab_size)
+
+    def forward(self, token_ids: torch.Tensor) -> torch.Tensor:
+        return self.lm_head(self.lstm(self.embedding(token_ids))[0])
+
+
+class Attention(nn.Module):
+    def __init__(self, vocab_size: int, context_length: int):
+        super().__init__()
+        self.context_length = context_length
+        self.embedding = nn.Embedding(vocab_size, 128)
+        self.position = nn.Embedding(context_length, 128)
+        layer = nn.TransformerEncoderLayer(128, 4, 384, 0.0, "gelu", batch_first=True, norm_first=True)
+        self.blocks = nn.TransformerEncoder(layer, 4, enable_nested_tensor=False)
+        self.lm_head = nn.Linear(128, vocab_size)
+
+    def forward(self, token_ids: torch.Tensor) -> torch.Tensor:
+        T = token_ids.shape[1]
+        mask = nn.Transformer.generate_square_subsequent_mask(T)
+        hidden = self.embedding(token_ids) + self.position.weight[:T]
+        return self.lm_head(self.blocks(hidden, mask=mask, is_causal=True))
+
+
+def train(model: nn.Module, ids: torch.Tensor, minutes: float, learning_rate: float, seed: int) -> int:
+    generator = torch.Generator().manual_seed(seed)
+    T = model.context_length
+    rows = 8192 // T
+    optimizer = torch.optim.AdamW(model.parameters(), lr=learning_rate, betas=(0.9, 0.98), weight_decay=0.01)
+    start, step = time.time(), 0
+    while (share := (time.time() - start) / 60 / minutes) < 1:
+        for group in optimizer.param_groups:  # warm up for 100 steps, then down in a straight line over the minutes
+            group["lr"] = learning_rate * min(1, (step + 1) / 100) * (1 - share)
+        begin = torch.randint(len(ids) - T, (rows, 1), generator=generator)
+        window = ids[begin + torch.arange(T + 1)]
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            logits = model(window[:, :-1])
+        loss = F.cross_entropy(logits.float().flatten(0, 1), window[:, 1:].flatten())
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        step += 1
+        if step % 100 == 0:
+            print(f"  step {step}  loss {loss.item():.3f}  {(time.time() - start) / 60:.1f} min", flush=True)
+    return step
+
+
+@torch.no_grad()
+def validation_loss(model: nn.Module, ids: torch.Tensor) -> float:
+    """Nats per character, each character predicted from at least half a context (a quarter of the split)."""
+    T = model.context_length
+    half = T // 2
+    windows = ids[: len(ids) // 4].unfold(0, T + 1, half)
+    losses = [
+        F.cross_entropy(model(rows[:, :-1])[:, half:].flatten(0, 1), rows[:, 1 + half:].flatten(), reduction="none")
+        for rows in windows.split(max(1, 16384 // T))
+    ]
+    return torch.cat(losses).mean().item()
+
+
+@torch.no_grad()
+def chosen(model: nn.Module, text: str, point, vocabulary: dict[str, int]) -> str:
+    """The candidate with the greatest log-likelihood, scored with the character that follows the word."""
+    after = text[point.start + len(point.answer)]
+    longest = 1 + max(map(len, point.candidates))
+    before = text[max(0, point.start - model.context_length + longest): point.start]
+    rows = [before + candidate + after for candidate in point.candidates]
+    width = max(map(len, rows))
+    ids = torch.tensor([[vocabulary[c] for c in row.ljust(width)] for row in rows])
+    scores = -F.cross_entropy(model(ids[:, :-1]).transpose(1, 2), ids[:, 1:], reduction="none")[:, len(before) - 1:]
+    total = [row[: len(candidate) + 1].sum().item() for row, candidate in zip(scores, point.candidates)]
+    return point.candidates[total.index(max(total))]
+
+
+def recall(model: nn.Module, fables, vocabulary: dict[str, int], seed: int, most: int) -> dict:
+    table = {}
+    for kind in KINDS:
+        for low, high in BANDS:
+            points = [p for p in fables.points if p.kind == kind and low <= p.distance < high]
+            points = random.Random(seed).sample(points, min(most, len(points)))
+            if len(points) >= 10:
+                right = sum(chosen(model, fables.text, point, vocabulary) == point.answer for point in points)
+                table.setdefault(kind, {})[f"{low}-{high}"] = [round(right / len(points), 3), len(points)]
+    return table
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--minutes", type=float, default=5.0, help="of training for each model")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--points", type=int, default=40, help="at most so many recall points per kind and band")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--models", nargs="+", default=["recurrent", "attention", "attention-32"])
+    parser.add_argument("--out", type=Path, default=Path(__file__).with_suffix(".json"))
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    corpus = splits()
+    vocabulary = {c: i for i, c in enumerate(sorted(set(corpus["train"].text)))}
+    ids = {name: torch.tensor([vocabulary[c] for c in corpus[name].text]) for name in ("train", "val")}
+    kinds = {"recurrent": (Recurrent, 256, 4e-3), "attention": (Attention, 512, 3e-3), "attention-32": (Attention, 32, 3e-3)}
+    result = {"settings": {"minutes": args.minutes, "threads": args.threads, "seed": args.seed, "torch": torch.__version__},
+              "floor_val": corpus["val"].floor, "chance": 1 / 16, "models": {}}
+    for name in args.models:
+        torch.manual_seed(args.seed)
+        cls, context_length, learning_rate = kinds[name]
+        model = cls(len(vocabulary), context_length)
+        parameters = sum(p.numel() for p in model.parameters())
+        print(f"{name}: {parameters:,} parameters, first loss about {math.log(len(vocabulary)):.2f}", flush=True)
+        steps = train(model, ids["train"], args.minutes, learning_rate, args.seed)
+        model.eval()
+        loss = validation_loss(model, ids["val"])
+        if name == "recurrent":
+            model.context_length = 1024  # it may look back further than the chunks that it was trained on
+        row = {"parameters": parameters, "context_length": context_length, "steps": steps, "val_loss": round(loss, 4),
+               "above_floor": round(loss - corpus["val"].floor, 4),
+               "recall": recall(model, corpus["val"], vocabulary, args.seed, args.points)}
+        result["models"][name] = row
+        print(json.dumps(row), flush=True)
+        args.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

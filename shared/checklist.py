@@ -1,0 +1,237 @@
+"""python -m shared.checklist: the graduation checklists, what is done and what comes next.
+
+A lesson's checklist stands in its README.md, one task item each, with the evidence that ticks it (or none: by hand only):
+
+    <!-- checklist -->
+    - [ ] **01.1** I trained a model below 1.7 nats. <!-- evidence: run dataset=shakespeare val_loss<=1.7 -->
+    - [ ] **01.2** I passed the first exercise. <!-- evidence: exercise 1_count_pairs -->
+    - [ ] **01.3** I can explain perplexity to a friend.
+    <!-- /checklist -->
+
+Evidence `run` is a summary.json in the lesson's checkpoints folders that meets every condition (=, <= or >=) behind it. Any
+other evidence is an event that a script reported: `record("01 exercise 1_count_pairs")`. An item may ask for several.
+
+Ticks and events are kept in progress.json, the learner's own, which git ignores (LM_PROGRESS names another file).
+"""
+
+import argparse
+import itertools
+import json
+import os
+import re
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from shared import lessons
+from shared.console import LearnerError, nearest, run, say, warn
+
+
+class Item(NamedTuple):
+    """One line of a checklist."""
+
+    id: str
+    text: str
+    evidence: list[str]
+    lesson: Path
+
+
+def read_checklist(lesson: Path) -> list[Item]:
+    """The items between the checklist marks of the lesson's README.md; none where there is no list."""
+    readme = lesson / "README.md"
+    text = readme.read_text(encoding="utf-8") if readme.exists() else ""
+    items = []
+    for block in re.findall(r"<!-- checklist -->(.*?)<!-- /checklist -->", text, re.DOTALL):
+        for item in re.findall(r"^- \[.\] .*(?:\n[ \t]+.*)*", block, re.MULTILINE):
+            words = re.sub(r"<!--.*?-->", "", " ".join(item.split()))
+            match = re.fullmatch(r"- \[.\] \*\*(\S+)\*\* (.+)", words.strip())
+            if match is None:
+                raise LearnerError(f"{readme}: not a checklist item, '- [ ] **01.1** text' is: {words}")
+            items.append(Item(match[1], match[2].strip(), re.findall(r"<!-- evidence: (.+?) -->", item), lesson))
+    return items
+
+
+def number(lesson: Path) -> str:
+    """model-01-ngram -> 01"""
+    return lesson.name.split("-")[1]
+
+
+def missing(item: Item, events: dict) -> list[str]:
+    """The evidence that an item still waits for."""
+    return [
+        evidence
+        for evidence in item.evidence
+        if not (_run_found(item.lesson, evidence.split()[1:]) if evidence.split()[0] == "run"
+                else f"{number(item.lesson)} {evidence}" in events)
+    ]  # fmt: skip
+
+
+def _run_found(lesson: Path, conditions: list[str]) -> bool:
+    for path in lesson.glob("checkpoints*/**/summary.json"):  # earlier runs, moved aside, count too
+        try:
+            summary = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue
+        if all(_meets(summary, condition) for condition in conditions):
+            return True
+    return False
+
+
+def _meets(summary: dict, condition: str) -> bool:
+    name, sign, wanted = re.fullmatch(r"(\w+)(<=|>=|=)(.+)", condition).groups()
+    value = summary.get(name)
+    if sign == "=":
+        return str(value) == wanted
+    return isinstance(value, (int, float)) and (value <= float(wanted) if sign == "<=" else value >= float(wanted))
+
+
+def progress_file() -> Path:
+    """Where the learner's ticks and events are kept."""
+    return Path(os.environ.get("LM_PROGRESS") or lessons.ROOT / "progress.json")
+
+
+def read_progress() -> dict[str, dict]:
+    """{"events": {event: time}, "ticks": {id: time}, "hints": {exercise: shown}}; a damaged file is moved aside."""
+    path, progress = progress_file(), {"events": {}, "ticks": {}, "hints": {}}
+    if not path.exists():
+        return progress
+    try:
+        progress |= json.loads(path.read_text(encoding="utf-8-sig"))
+        if not all(isinstance(value, dict) for value in progress.values()):
+            raise ValueError("not a file of progress")
+    except (ValueError, TypeError):
+        names = (path.with_name(f"progress-damaged-{count}.json") for count in itertools.count(1))
+        aside = next(name for name in names if not name.exists())
+        path.rename(aside)
+        warn(f"{path} is damaged: it is now {aside.name}, and a new one begins")
+        return {"events": {}, "ticks": {}, "hints": {}}
+    return progress
+
+
+def change_progress(change: Callable[[dict], None]) -> None:
+    """Read progress.json, change it, write it; nobody else writes meanwhile."""
+    from shared.runs import write_json  # brings torch, which takes a while
+
+    path = progress_file()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with _alone(path.with_name("progress.json.lock")):
+        progress = read_progress()
+        change(progress)
+        write_json(path, progress)
+
+
+@contextmanager
+def _alone(lock: Path) -> Iterator[None]:
+    for _ in range(200):  # after some 4 seconds the lock is that of a process which was killed
+        try:
+            os.close(os.open(lock, os.O_CREAT | os.O_EXCL))
+            break
+        except FileExistsError:
+            time.sleep(0.02)
+        except PermissionError:  # Windows says this of a file just being deleted
+            if os.name != "nt":
+                raise
+            time.sleep(0.02)
+    try:
+        yield
+    finally:
+        lock.unlink(missing_ok=True)
+
+
+def now() -> str:
+    """The local time, to the second."""
+    return time.strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def record(event: str) -> None:
+    """Note that the learner did something, for example "01 generate" (lesson, then what). Never stops a script."""
+    try:
+        if event not in read_progress()["events"]:
+            change_progress(lambda progress: progress["events"].setdefault(event, now()))
+    except OSError:
+        pass  # a folder that cannot be written to: no evidence, and no harm
+
+
+def near(path: Path) -> str:
+    """The path as one types it from here."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
+
+
+def command_for(item: Item, evidence: list[str]) -> str:
+    """What to type to get an item ticked."""
+    if not evidence:
+        return f"python -m shared.checklist --tick {item.id}"
+    kind, name = (evidence[0].split() + [""])[:2]
+    if kind == "exercise":
+        return f"python -m shared.exercises {number(item.lesson)} {name}"
+    script = {"run": "train.py", "experiment": f"experiments/{name}.py"}.get(kind, f"{kind}.py")
+    return f"python {near(item.lesson / script)}   (ticks itself on: {evidence[0]})"
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m shared.checklist", description="What is done, and what comes next.")
+    parser.add_argument("lesson", nargs="?", help="01, ngram ... (default: the lesson you are in, or all)")
+    parser.add_argument("--tick", metavar="ID", nargs="+", default=[], help="tick items by hand, for example 01.3")
+    parser.add_argument("--untick", metavar="ID", nargs="+", default=[], help="take ticks back")
+    args = parser.parse_args()
+
+    every = {item.id: item for lesson in lessons.all_lessons() for item in read_checklist(lesson)}
+    for name in args.tick + args.untick:
+        if name not in every:
+            raise LearnerError(f"no item is called {name!r}:{nearest(name, every)}")
+    progress = read_progress()
+    proven = {item.id for item in every.values() if item.evidence and not missing(item, progress["events"])}
+    for name in args.untick:
+        if name in proven:
+            raise LearnerError(f"{name} stays ticked: there is evidence for it ({', '.join(every[name].evidence)})")
+    add = [name for name in every if name in proven | set(args.tick) and name not in progress["ticks"]]
+
+    def change(progress: dict) -> None:
+        progress["ticks"] |= {name: now() for name in add}
+        progress["ticks"] = {name: when for name, when in progress["ticks"].items() if name not in args.untick}
+
+    if add or args.untick:
+        change(progress)
+        try:
+            change_progress(change)
+        except OSError as error:
+            warn(f"{progress_file()} cannot be written ({error.strerror}): these ticks are not kept")
+    show(_chosen(args.lesson), progress)
+
+
+def _chosen(name: str | None) -> list[Path]:
+    """The lessons to show: the one that is named, the one around the working directory, or all."""
+    try:
+        return [lessons.find_lesson(name)]
+    except LearnerError:
+        if name is not None:
+            raise
+        return lessons.all_lessons()
+
+
+def show(chosen: list[Path], progress: dict) -> None:
+    """Print the checklists of some lessons, and the first thing that is still open."""
+    shown = [item for lesson in chosen for item in read_checklist(lesson)]
+    if not shown:
+        raise LearnerError(f"no checklist yet in {' '.join(lesson.name for lesson in chosen)}")
+    for lesson in chosen:
+        items = [item for item in shown if item.lesson == lesson]
+        if items:
+            done = sum(item.id in progress["ticks"] for item in items)
+            say(f"{number(lesson)} {lesson.name.split('-', 2)[2]}: {done} of {len(items)}")
+        for item in items:
+            say(f"  [{'x' if item.id in progress['ticks'] else ' '}] {item.id} {item.text}")
+    todo = next((item for item in shown if item.id not in progress["ticks"]), None)
+    if todo is None:
+        say("\nall done. Well earned.")
+    else:
+        say(f"\nnext: {todo.id} {todo.text}")
+        say(f"      {command_for(todo, missing(todo, progress['events']))}")
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,234 @@
+"""The interactive shell of every lesson: the model goes on from what you type, and shows its inside.
+
+A lesson brings the function that draws its own state, and may add commands; everything else is here.
+"""
+
+import math
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from shared.console import LearnerError, nearest, positive_int, say, warn
+from shared.runs import new_file, relative
+from shared.sampling import Sampler, check_settings, start_token
+from shared.tokenizers import keep_known, stream_text
+
+SHADES = ("default", "green", "yellow", "dark_orange", "red")  # surprisal below 1, 2, 4, 8 bits, and above
+HELP = {
+    "/probs": "bars of the next-token distribution",
+    "/surprise TEXT": "how many bits each token of TEXT costs the model, in colour",
+    "/state": "what this model remembers at this moment",
+    "/temperature X": "below 1 bolder, above 1 wilder",
+    "/top-k N|off": "draw among the N likeliest tokens only",
+    "/top-p P|off": "draw among the likeliest tokens that together have probability P",
+    "/greedy on|off": "always the likeliest token",
+    "/length N": "tokens to write",
+    "/seed N": "same seed, same text",
+    "/stateless on|off": "forget the state before every token",
+    "/reset": "forget everything read and written",
+    "/save FILE": "keep the text so far",
+    "/help": "this list",
+    "/quit": "leave (or Ctrl-D)",
+}
+
+
+class Session:
+    """A model, what it has read and written so far, and the settings of sampling."""
+
+    def __init__(self, model, tokenizer, length: int = 500, seed: int = 1337, **settings):
+        self.model, self.tokenizer, self.length, self.settings = model, tokenizer, length, settings
+        self.generator = torch.Generator().manual_seed(seed)
+        self.reset()
+
+    def reset(self) -> None:
+        """Back to the start of a text."""
+        self.token_ids: list[int] = []
+        self.sampler = Sampler(self.model, generator=self.generator, **self.settings)
+
+    def change(self, **settings) -> None:
+        """Change settings in the middle of a text; the state stays. Raises LearnerError on a value out of range."""
+        changed = {**self.settings, **settings}
+        check_settings(changed["temperature"], changed["top_k"], changed["top_p"])
+        self.settings = changed
+        for name, value in settings.items():
+            setattr(self.sampler, name, value)
+
+    def read(self, text: str) -> None:
+        """Let the model read a text; characters that it never saw in training are kept out with a warning."""
+        known, unknown = keep_known(self.tokenizer, text)
+        if unknown:
+            warn(f"the model never saw {' '.join(map(repr, unknown))}: left out")
+        token_ids = self.tokenizer.encode(known) if known else []
+        if not token_ids and not self.token_ids:
+            token_ids = [start_token(self.tokenizer)]
+        if token_ids:
+            self.sampler.read(token_ids)
+            self.token_ids += token_ids
+
+    def write(self) -> None:
+        """Stream `length` tokens to the terminal. Ctrl-C stops the text, and what was written counts."""
+
+        def drawn():
+            for _ in range(self.length):
+                token = self.sampler.next()
+                self.token_ids.append(token)
+                yield token
+
+        try:
+            for piece in stream_text(self.tokenizer, drawn(), self.token_ids[-1]):
+                say(piece, end="")
+        except KeyboardInterrupt:
+            say(" [stopped]", end="")
+        say()
+
+    def need_text(self) -> None:
+        """Read what was drawn last, or the start token where there is nothing yet, so that there is something to see."""
+        if not self.token_ids:
+            self.read("")
+        self.sampler.read([])
+
+
+class Repl:
+    """The shell around a session. `show_state(session)` draws the lesson's state; `commands` adds or replaces some:
+    name -> (help line, function(session, argument))."""
+
+    def __init__(self, session: Session, show_state: Callable[[Session], None], commands: dict | None = None):
+        self.session, self.show_state, self.extra = session, show_state, commands or {}
+
+    def run(self, greeting: str) -> None:
+        """Read lines until /quit or the end of input. Works at a terminal and with input from a pipe."""
+        try:
+            import readline  # noqa: F401  (line editing and history; not on Windows, whose console has its own)
+        except ImportError:
+            pass
+        if hasattr(sys.stdin, "reconfigure"):
+            sys.stdin.reconfigure(errors="replace")
+        terminal = sys.stdin.isatty() and sys.stdout.isatty()
+        say(greeting)
+        say("Type a text and the model goes on from it; Enter alone lets it write more; /help lists the commands.")
+        while True:
+            try:
+                line = input("> " if terminal else "")
+            except KeyboardInterrupt:
+                say("\n(Ctrl-D or /quit leaves)")
+                continue
+            except EOFError:
+                say("\nbye" if terminal else "bye")
+                return
+            try:
+                if line.strip() in ("/quit", "/exit"):
+                    say("bye")
+                    return
+                if line.startswith("/"):
+                    self.command(*line.strip().partition(" ")[::2])
+                else:
+                    self.session.read(line.replace("\\n", "\n"))
+                    self.session.write()
+            except LearnerError as error:
+                say(f"error: {error}")
+            except KeyboardInterrupt:
+                say("[stopped]")
+
+    def command(self, name: str, argument: str) -> None:
+        """Carry out one command. Raises LearnerError where the learner can mend it."""
+        session, argument = self.session, argument.strip()
+        if name in self.extra:
+            self.extra[name][1](session, argument)
+        elif name == "/help":
+            extra = {name: help_line for name, (help_line, _) in self.extra.items()}
+            for usage, help_line in {**HELP, **extra}.items():
+                say(f"  {usage:<20} {help_line}")
+        elif name == "/probs":
+            session.need_text()
+            show_probs(session)
+        elif name == "/surprise":
+            show_surprise(session, argument.replace("\\n", "\n"))
+        elif name == "/state":
+            session.need_text()
+            self.show_state(session)
+        elif name == "/temperature":
+            session.change(temperature=number(argument, float, name))
+        elif name == "/top-k":
+            session.change(top_k=None if argument == "off" else number(argument, int, name))
+        elif name == "/top-p":
+            session.change(top_p=None if argument == "off" else number(argument, float, name))
+        elif name in ("/greedy", "/stateless"):
+            session.change(**{name[1:]: switch(argument, name)})
+        elif name == "/length":
+            session.length = number(argument, positive_int, name)
+        elif name == "/seed":
+            session.generator.manual_seed(number(argument, int, name))
+        elif name == "/reset":
+            session.reset()
+        elif name == "/save":
+            if not argument:
+                raise LearnerError("/save needs the name of a file: /save my-text.txt")
+            try:
+                path = new_file(Path(argument).expanduser(), session.tokenizer.decode(session.token_ids))
+            except OSError as error:
+                raise LearnerError(f"cannot write {argument} ({error.strerror}): give another name") from error
+            say(f"saved to {relative(path)}")
+        else:
+            names = [usage.split()[0] for usage in HELP] + list(self.extra)
+            raise LearnerError(f"no command is called {name}:{nearest(name, names)}")
+
+
+def number(text: str, kind: Callable, name: str):
+    """Read a number typed behind a command."""
+    try:
+        return kind(text)
+    except Exception as error:
+        raise LearnerError(f"{name} needs a number: {text!r} is none that it can take") from error
+
+
+def switch(text: str, name: str) -> bool:
+    """Read on or off typed behind a command."""
+    if text not in ("on", "off"):
+        raise LearnerError(f"type {name} on or {name} off")
+    return text == "on"
+
+
+def show_probs(session: Session, rows: int = 12) -> None:
+    """Bars of the likeliest next tokens, before temperature and filters, and the entropy in bits."""
+    log_probs = torch.log_softmax(session.sampler.logits.double().cpu(), dim=-1)
+    prob = log_probs.exp()
+    entropy = float(-(prob * log_probs.clamp(min=-1e9)).sum()) / math.log(2)
+    top = prob.topk(min(rows, len(prob)))
+    width = max(len(session.tokenizer.token_text(int(token))) for token in top.indices)
+    bar = "█" if "utf" in (sys.stdout.encoding or "").lower() else "#"
+    for p, token in zip(top.values.tolist(), top.indices.tolist(), strict=True):
+        say(f"  {session.tokenizer.token_text(token):<{width}}  {p:6.1%}  {bar * round(40 * p)}")
+    say(f"  entropy {entropy:.2f} bits of {math.log2(len(prob)):.2f}")
+
+
+def show_surprise(session: Session, text: str) -> None:
+    """Each token of a text coloured by its surprisal, read from no state; without colour, the bits as numbers."""
+    from rich.console import Console
+    from rich.text import Text
+
+    from shared.evaluation import token_losses
+
+    known, unknown = keep_known(session.tokenizer, text)
+    if unknown:
+        warn(f"the model never saw {' '.join(map(repr, unknown))}: left out")
+    token_ids = session.tokenizer.encode(known) if known else []
+    if len(token_ids) < 2:
+        raise LearnerError("/surprise needs at least two tokens: /surprise To be, or not to be")
+    device = next((p.device for p in [*session.model.parameters(), *session.model.buffers()]), "cpu")
+    bits = (token_losses(session.model, torch.tensor(token_ids, device=device)) / math.log(2)).tolist()
+    console = Console(highlight=False, soft_wrap=True)
+    if console.is_terminal and not console.no_color:
+        painted = Text(session.tokenizer.decode(token_ids[:1]))
+        for token, surprisal in zip(token_ids[1:], bits, strict=True):
+            shade = SHADES[sum(surprisal >= limit for limit in (1, 2, 4, 8))]
+            painted.append(session.tokenizer.decode([token]).replace("\n", "⏎\n"), style=shade)
+        console.print(painted)
+        legend = zip(("under 1", "1", "2", "4", "8 bits or more"), SHADES, strict=True)
+        console.print(Text("  ").join(Text(text, style=shade) for text, shade in legend))
+    else:
+        pairs = zip(token_ids[1:], bits, strict=True)
+        say(" ".join(f"{session.tokenizer.token_text(token)}:{surprisal:.1f}" for token, surprisal in pairs))
+    mean = sum(bits) / len(bits)
+    say(f"  {mean:.2f} bits per token (the first is not scored); the worst: {max(bits):.1f}")

@@ -1,0 +1,176 @@
+"""The folder of a run: checkpoints that survive a kill at any moment, metrics, the summary.
+
+A run folder holds best.pt, last.pt, metrics.jsonl (one object per evaluation), summary.json, loss.png and samples.txt.
+A checkpoint holds weights, config and tokenizer as plain data: torch.load(path, weights_only=True) reads it.
+"""
+
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import torch
+
+from shared.console import LearnerError, say
+
+RUN_FILES = ("best.pt", "last.pt", "metrics.jsonl", "summary.json", "loss.png", "samples.txt", "log_probs.pt")
+
+
+def start_run(folder: Path) -> Path:
+    """Make the folder of a new run. The files of an earlier run found there are moved aside, and the line says where."""
+    for part in (folder, *folder.parents):
+        if part.exists() and not part.is_dir():
+            raise LearnerError(f"{part} is a file, not a folder: choose another place with --out")
+    earlier = [folder / name for name in RUN_FILES if (folder / name).exists()]
+    if earlier:
+        stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(max(file.stat().st_mtime for file in earlier)))
+        aside = _free_name(folder.resolve().with_name(f"{folder.resolve().name}-{stamp}"))
+        aside.mkdir(parents=True)
+        for file in earlier:
+            shutil.move(file, aside / file.name)
+        say(f"earlier run moved to {relative(aside)}")
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in RUN_FILES:  # what a run that was killed while saving left behind
+        (folder / f"{name}.tmp").unlink(missing_ok=True)
+    return folder
+
+
+def _free_name(path: Path) -> Path:
+    """The path itself, or with -2, -3 ... behind it: one that does not exist yet."""
+    candidate, number = path, 2
+    while candidate.exists():
+        candidate, number = path.with_name(f"{path.stem}-{number}{path.suffix}"), number + 1
+    return candidate
+
+
+def new_file(path: Path, text: str) -> Path:
+    """Write a text to a new file, under another name where that one is taken; returns the name."""
+    path = _free_name(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def write_atomically(path: Path, write) -> None:
+    """Call write(temporary path), then rename: whatever happens, `path` holds the old content or the new, whole."""
+    temporary = path.with_name(path.name + ".tmp")
+    try:
+        write(temporary)
+        with open(temporary, "rb+") as file:  # on disk before it gets its name
+            os.fsync(file.fileno())
+    except BaseException:  # a full disk should not be kept full by half a file
+        temporary.unlink(missing_ok=True)
+        raise
+    for attempt in range(5):
+        try:
+            os.replace(temporary, path)
+            return
+        except PermissionError:  # Windows, while a virus scanner or another process still reads the old file
+            if attempt == 4:
+                raise
+            time.sleep(0.1)
+
+
+def save_checkpoint(path: Path, lesson: str, model, config: dict, tokenizer, **rest) -> None:
+    """Save weights, config and tokenizer (and what else the lesson needs to resume), atomically."""
+    checkpoint = {"format": 1, "lesson": lesson, "config": config, "tokenizer": tokenizer.to_dict()}
+    checkpoint |= {"weights": model.state_dict(), **rest}
+
+    def write(temporary):
+        with open(temporary, "wb") as file:  # given a path, torch hides a full disk behind a RuntimeError
+            torch.save(checkpoint, file)
+
+    write_atomically(path, write)
+
+
+def load_checkpoint(path: Path, lesson: str, device: str = "cpu") -> dict:
+    """Read a checkpoint of this lesson, mapped to the device. Raises LearnerError where it cannot be used."""
+    if not path.exists():
+        raise LearnerError(f"no checkpoint at {relative(path)}: train first (python train.py) or give --checkpoint")
+    try:
+        checkpoint = torch.load(path, map_location=device, weights_only=True)
+    except Exception as error:  # torch raises half a dozen types for a damaged file
+        raise LearnerError(
+            f"{relative(path)} cannot be read as a checkpoint ({type(error).__name__}): train again, or give another"
+        ) from error
+    if not isinstance(checkpoint, dict) or "lesson" not in checkpoint:
+        raise LearnerError(f"{relative(path)} is not a checkpoint of this course: give one that a train.py wrote")
+    if checkpoint["lesson"] != lesson:
+        raise LearnerError(f"{relative(path)} belongs to {checkpoint['lesson']}, not to {lesson}: open it there")
+    return checkpoint
+
+
+def log_metrics(folder: Path, **values) -> None:
+    """Append one object to metrics.jsonl, on a line of its own even where a kill cut the last line off."""
+    path = folder / "metrics.jsonl"
+    cut_off = path.exists() and not path.read_bytes().endswith(b"\n")
+    with open(path, "a", encoding="utf-8", newline="\n") as file:
+        file.write("\n" * cut_off + json.dumps(values) + "\n")
+
+
+def read_metrics(folder: Path) -> list[dict]:
+    """The objects of metrics.jsonl, in order; a line cut off by a kill is left out."""
+    rows = []
+    for line in (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines():
+        try:
+            rows.append(json.loads(line))
+        except json.JSONDecodeError:
+            continue
+    return rows
+
+
+def write_json(path: Path, value) -> None:
+    """Write an object as readable JSON, atomically."""
+    text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+    write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8", newline="\n"))
+
+
+def write_summary(folder: Path, **values) -> dict:
+    """Write summary.json: the given values and what describes the machine, the versions and the command."""
+    summary = {**values, **machine(), "git_commit": git_commit(), "argv": sys.argv[1:]}
+    write_json(folder / "summary.json", summary)
+    return summary
+
+
+def machine() -> dict:
+    """Processor, threads and versions: every timing is printed beside them."""
+    return {
+        "threads": torch.get_num_threads(),
+        "processor": processor(),
+        "python_version": platform.python_version(),
+        "torch_version": torch.__version__,
+    }
+
+
+def processor() -> str:
+    """The processor's own name where the system tells it."""
+    try:
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return f"{line.split(':', 1)[1].strip()}, {os.cpu_count()} cores"
+    except OSError:
+        pass  # not Linux
+    return f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores"
+
+
+def git_commit() -> str | None:
+    """The commit of the checkout, with '+' if files that git tracks were changed; None outside of git."""
+    here = Path(__file__).parent
+    try:
+        commit = subprocess.run(["git", "rev-parse", "--short=12", "HEAD"], cwd=here, capture_output=True, text=True)
+        changed = subprocess.run(["git", "status", "--porcelain", "-uno"], cwd=here, capture_output=True, text=True)
+    except OSError:
+        return None
+    return commit.stdout.strip() + ("+" if changed.stdout.strip() else "") if commit.returncode == 0 else None
+
+
+def relative(path: Path) -> str:
+    """The path as one would type it from here, where that is shorter."""
+    try:
+        return os.path.relpath(path) if len(os.path.relpath(path)) < len(str(path)) else str(path)
+    except ValueError:  # another drive on Windows
+        return str(path)

@@ -1,0 +1,126 @@
+"""Loss over a whole split, on toy models whose loss one can work out by hand."""
+
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shared import evaluation
+
+VOCAB_SIZE = 7
+
+
+class Uniform(torch.nn.Module):
+    """Every token as likely as any other."""
+
+    def forward(self, token_ids, state=None):
+        return torch.zeros(*token_ids.shape, VOCAB_SIZE), None
+
+
+class Counting(torch.nn.Module):
+    """Its logits follow the sum of all tokens read so far, which is its state: (B, 1)."""
+
+    def __init__(self):
+        super().__init__()
+        table = torch.randn(VOCAB_SIZE, VOCAB_SIZE, generator=torch.Generator().manual_seed(3))
+        self.table = torch.nn.Parameter(table)
+        self.calls = []
+
+    def forward(self, token_ids, state=None):
+        self.calls.append((token_ids.shape, self.training, torch.is_grad_enabled()))
+        before = torch.zeros(len(token_ids), 1, dtype=torch.int64) if state is None else state
+        sums = token_ids.cumsum(dim=1) + before
+        return self.table[sums % VOCAB_SIZE], sums[:, -1:]
+
+
+class Certain(torch.nn.Module):
+    """Sure that the next token is this one plus one: loss 0 where it is, a fixed loss where not."""
+
+    def forward(self, token_ids, state=None):
+        logits = torch.zeros(*token_ids.shape, VOCAB_SIZE)
+        return logits.scatter(2, ((token_ids + 1) % VOCAB_SIZE)[..., None], 100.0), None
+
+
+texts = st.lists(st.integers(0, VOCAB_SIZE - 1), min_size=2, max_size=60).map(torch.tensor)
+
+
+def by_hand(model, token_ids) -> torch.Tensor:
+    """Token by token, by the definition."""
+    losses = []
+    for end in range(1, len(token_ids)):
+        logits = model(token_ids[None, :end])[0][0, -1]
+        losses.append(math.log(sum(math.exp(x) for x in logits.tolist())) - float(logits[token_ids[end]]))
+    return torch.tensor(losses, dtype=torch.float64)
+
+
+@given(token_ids=texts)
+def test_a_uniform_model_pays_ln_v_for_every_token_but_the_first(token_ids):
+    losses = evaluation.token_losses(Uniform(), token_ids, chunk_length=8)
+    assert losses.shape == (len(token_ids) - 1,)
+    assert losses.dtype == torch.float64 and losses.device.type == "cpu"
+    assert losses.tolist() == pytest.approx([math.log(VOCAB_SIZE)] * len(losses), abs=1e-6)
+
+
+@settings(deadline=None)
+@given(token_ids=texts, chunk_length=st.integers(1, 70))
+def test_the_cut_into_chunks_does_not_matter(token_ids, chunk_length):
+    model = Counting()
+    losses = evaluation.token_losses(model, token_ids, chunk_length=chunk_length)
+    torch.testing.assert_close(losses, by_hand(model, token_ids), rtol=0, atol=1e-5)
+
+
+def test_reset_forgets_at_every_chunk():
+    model = Counting()
+    token_ids = torch.randint(1, VOCAB_SIZE, (41,), generator=torch.Generator().manual_seed(5))
+    reset = evaluation.token_losses(model, token_ids, chunk_length=10, reset=True)
+    chunks = [by_hand(model, token_ids[start : start + 11]) for start in range(0, 40, 10)]
+    torch.testing.assert_close(reset, torch.cat(chunks), rtol=0, atol=1e-5)
+    carried = evaluation.token_losses(model, token_ids, chunk_length=10)
+    assert torch.equal(carried[:10], reset[:10]) and not torch.allclose(carried[10:], reset[10:])
+
+
+def test_targets_are_the_next_tokens():
+    losses = evaluation.token_losses(Certain(), torch.tensor([4, 5, 6, 0, 0, 1]), chunk_length=2)
+    assert losses.tolist() == pytest.approx([0, 0, 0, 100, 0], abs=1e-4)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_it_is_measured_in_eval_mode_without_gradients_and_the_mode_comes_back(training):
+    model = Counting().train(training)
+    losses = evaluation.token_losses(model, torch.arange(10) % VOCAB_SIZE, chunk_length=4)
+    assert [call[1:] for call in model.calls] == [(False, False)] * 3
+    assert all(shape[0] == 1 and shape[1] <= 4 for shape, *_ in model.calls)  # batch first, never a longer chunk
+    assert not losses.requires_grad
+    assert model.training is training
+
+
+def test_bits_per_character_by_hand():
+    assert evaluation.bits_per_character(total_nats=8 * math.log(2), characters=4) == pytest.approx(2.0)
+    token_ids = torch.zeros(101, dtype=torch.int64)
+    total = float(evaluation.token_losses(Uniform(), token_ids).sum())
+    assert evaluation.bits_per_character(total, 100) == pytest.approx(math.log2(VOCAB_SIZE))
+    assert evaluation.bits_per_character(total, 200) == pytest.approx(math.log2(VOCAB_SIZE) / 2)  # two-letter tokens
+
+
+class Syllables:
+    """Tokens of different lengths."""
+
+    pieces = ["he", "r", "on"]
+
+    def decode(self, ids):
+        return "".join(self.pieces[token_id] for token_id in ids)
+
+
+def test_the_characters_of_the_first_token_are_not_counted():
+    assert evaluation.scored_characters("heron", Syllables(), torch.tensor([0, 1, 2])) == 3
+    assert evaluation.scored_characters("rhe", Syllables(), torch.tensor([1, 0])) == 2
+
+
+def test_first_loss_reads_a_stretch_of_the_text_only():
+    model = Counting()
+    token_ids = torch.randint(0, VOCAB_SIZE, (5000,), generator=torch.Generator().manual_seed(5))
+    expected = float(evaluation.token_losses(model, token_ids[:300]).mean())
+    assert evaluation.first_loss(model, token_ids, length=300) == pytest.approx(expected)
+    assert evaluation.first_loss(Uniform(), token_ids) == pytest.approx(math.log(VOCAB_SIZE), abs=1e-6)
