@@ -41,7 +41,7 @@ def main() -> None:
     for piece in stream_text(tokenizer, drawn, token_ids[-1]):
         say(piece, end="")
     say()
-    record("01: generate")
+    record("01 generate")
 
 
 if __name__ == "__main__":

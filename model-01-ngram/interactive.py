@@ -39,7 +39,7 @@ def main() -> None:
     model, tokenizer = load(args.checkpoint)
     session = Session(model, tokenizer, args.length, args.seed, temperature=args.temperature, top_k=args.top_k,
                       top_p=args.top_p, greedy=args.greedy, stateless=args.stateless)  # fmt: skip
-    record("01: interactive")
+    record("01 interactive")
     config = model.config
     Repl(session, show_state).run(f"{config.order}-gram, {config.smoothing}, {sum(config.sizes):,} distinct n-grams.")
 

@@ -118,7 +118,7 @@ def main() -> None:
     say(f"of the sample   {text['verbatim_share']:.0%} stands verbatim in the training text, in spans of 30 or more")
     say(f"files           {folder}")
     say('next            python generate.py --prompt "ROMEO:"   or   python interactive.py')
-    record("01: run")
+    record("01 run")
 
 
 def sweep(args, folder: Path, train_ids, val_ids, val_text: str, tokenizer) -> None:

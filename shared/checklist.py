@@ -60,15 +60,13 @@ def number(lesson: Path) -> str:
 
 def missing(item: Item, events: dict) -> list[str]:
     """The evidence that an item still waits for."""
-    return [
-        evidence
-        for evidence in item.evidence
-        if not (_run_found(item.lesson, evidence.split()[1:]) if evidence.split()[0] == "run"
-                else f"{number(item.lesson)} {evidence}" in events)
-    ]  # fmt: skip
+    return [evidence for evidence in item.evidence if not _found(evidence, item.lesson, events)]
 
 
-def _run_found(lesson: Path, conditions: list[str]) -> bool:
+def _found(evidence: str, lesson: Path, events: dict) -> bool:
+    kind, *conditions = evidence.split()
+    if kind != "run":
+        return f"{number(lesson)} {evidence}" in events
     for path in lesson.glob("checkpoints*/**/summary.json"):  # earlier runs, moved aside, count too
         try:
             summary = json.loads(path.read_text(encoding="utf-8"))
@@ -160,8 +158,8 @@ def near(path: Path) -> str:
     return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
-def command_for(item: Item, evidence: list[str]) -> str:
-    """What to type to get an item ticked."""
+def what_to_type(item: Item, evidence: list[str]) -> str:
+    """The command that brings the first evidence that is missing, or the one that ticks by hand."""
     if not evidence:
         return f"python -m shared.checklist --tick {item.id}"
     kind, name = (evidence[0].split() + [""])[:2]
@@ -169,6 +167,21 @@ def command_for(item: Item, evidence: list[str]) -> str:
         return f"python -m shared.exercises {number(item.lesson)} {name}"
     script = {"run": "train.py", "experiment": f"experiments/{name}.py"}.get(kind, f"{kind}.py")
     return f"python {near(item.lesson / script)}   (ticks itself on: {evidence[0]})"
+
+
+def show(chosen: list[Path], progress: dict) -> None:
+    """Print the checklists of some lessons, and the first item that is still open."""
+    ticks, todo = progress["ticks"], None
+    for lesson in chosen:
+        items = read_checklist(lesson)
+        say(f"{lesson.name}: {sum(item.id in ticks for item in items)} of {len(items)}")
+        for item in items:
+            say(f"  [{'x' if item.id in ticks else ' '}] {item.id} {item.text}")
+            todo = todo or (None if item.id in ticks else item)
+    if todo is None:
+        say("\nall done. Well earned.")
+    else:
+        say(f"\nnext: {todo.id} {todo.text}\n      {what_to_type(todo, missing(todo, progress['events']))}")
 
 
 def main() -> None:
@@ -179,58 +192,39 @@ def main() -> None:
     parser.add_argument("--untick", metavar="ID", nargs="+", default=[], help="take ticks back")
     args = parser.parse_args()
 
+    try:
+        chosen = [lessons.find_lesson(args.lesson)]
+    except LearnerError:  # no such lesson, or outside of any
+        if args.lesson is not None:
+            raise
+        chosen = lessons.all_lessons()
     every = {item.id: item for lesson in lessons.all_lessons() for item in read_checklist(lesson)}
+    chosen = [lesson for lesson in chosen if any(item.lesson == lesson for item in every.values())]
+    if not chosen:
+        raise LearnerError(f"no checklist in {args.lesson or 'any lesson'} yet")
     for name in args.tick + args.untick:
         if name not in every:
             raise LearnerError(f"no item is called {name!r}:{nearest(name, every)}")
+
     progress = read_progress()
     proven = {item.id for item in every.values() if item.evidence and not missing(item, progress["events"])}
     for name in args.untick:
         if name in proven:
             raise LearnerError(f"{name} stays ticked: there is evidence for it ({', '.join(every[name].evidence)})")
-    add = [name for name in every if name in proven | set(args.tick) and name not in progress["ticks"]]
+    new = {name: now() for name in every if name in proven | set(args.tick) and name not in progress["ticks"]}
 
     def change(progress: dict) -> None:
-        progress["ticks"] |= {name: now() for name in add}
-        progress["ticks"] = {name: when for name, when in progress["ticks"].items() if name not in args.untick}
+        progress["ticks"] = new | progress["ticks"]
+        for name in args.untick:
+            progress["ticks"].pop(name, None)
 
-    if add or args.untick:
-        change(progress)
+    change(progress)
+    if new or args.untick:
         try:
             change_progress(change)
         except OSError as error:
-            warn(f"{progress_file()} cannot be written ({error.strerror}): these ticks are not kept")
-    show(_chosen(args.lesson), progress)
-
-
-def _chosen(name: str | None) -> list[Path]:
-    """The lessons to show: the one that is named, the one around the working directory, or all."""
-    try:
-        return [lessons.find_lesson(name)]
-    except LearnerError:
-        if name is not None:
-            raise
-        return lessons.all_lessons()
-
-
-def show(chosen: list[Path], progress: dict) -> None:
-    """Print the checklists of some lessons, and the first thing that is still open."""
-    shown = [item for lesson in chosen for item in read_checklist(lesson)]
-    if not shown:
-        raise LearnerError(f"no checklist yet in {' '.join(lesson.name for lesson in chosen)}")
-    for lesson in chosen:
-        items = [item for item in shown if item.lesson == lesson]
-        if items:
-            done = sum(item.id in progress["ticks"] for item in items)
-            say(f"{number(lesson)} {lesson.name.split('-', 2)[2]}: {done} of {len(items)}")
-        for item in items:
-            say(f"  [{'x' if item.id in progress['ticks'] else ' '}] {item.id} {item.text}")
-    todo = next((item for item in shown if item.id not in progress["ticks"]), None)
-    if todo is None:
-        say("\nall done. Well earned.")
-    else:
-        say(f"\nnext: {todo.id} {todo.text}")
-        say(f"      {command_for(todo, missing(todo, progress['events']))}")
+            warn(f"{progress_file()} cannot be written ({error.strerror}): what is new is not kept")
+    show(chosen, progress)
 
 
 if __name__ == "__main__":

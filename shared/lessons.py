@@ -23,8 +23,8 @@ def find_lesson(name: str | None = None) -> Path:
             if here == lesson or lesson in here.parents:
                 return lesson
         raise LearnerError("which lesson? go into its folder, or name it: 01")
-    for lesson in all_lessons():
-        if Path(name).name in (lesson.name, lesson.name.split("-")[1], lesson.name.split("-")[2]):  # model-01-ngram/ too
+    for lesson in all_lessons():  # Path(name).name: a shell completes to 'model-01-ngram/'
+        if Path(name).name in (lesson.name, lesson.name.split("-")[1], lesson.name.split("-")[2]):
             return lesson
     raise LearnerError(f"no lesson is called {name!r}:{nearest(name, [path.name for path in all_lessons()])}")
 

@@ -41,7 +41,7 @@ def map_state(state, function):
 def recall(model, tokenizer, text: str, points: Sequence, chunk_length: int = 1024) -> list[Recalled]:
     """Answer every recall point of a text. The model reads characters, batch first, one state row per sequence."""
     if tokenizer.name != "char":
-        raise LearnerError(f"recall is measured on characters, this model reads {tokenizer.name} tokens: --tokenizer char")
+        raise LearnerError(f"recall is measured on characters, not on {tokenizer.name} tokens: --tokenizer char")
     training = model.training
     model.eval()
     device = next((p.device for p in [*model.parameters(), *model.buffers()]), "cpu")
@@ -54,7 +54,7 @@ def recall(model, tokenizer, text: str, points: Sequence, chunk_length: int = 10
             position = stop
         words = [torch.tensor(tokenizer.encode(word), device=device) for word in point.candidates]
         padded = torch.nn.utils.rnn.pad_sequence(words, batch_first=True)  # (number of words, longest)
-        repeated = map_state(state, lambda tensor: tensor.expand(len(words), *tensor.shape[1:]))
+        repeated = map_state(state, lambda tensor, rows=len(words): tensor.expand(rows, *tensor.shape[1:]))
         after = model(padded[:, :-1], repeated)[0]
         first = logits[:, -1:].expand(len(words), 1, -1)
         log_probs = torch.log_softmax(torch.cat([first, after], dim=1).float(), dim=-1)
@@ -68,15 +68,16 @@ def recall(model, tokenizer, text: str, points: Sequence, chunk_length: int = 10
 
 
 def by_distance(results: Sequence[Recalled], kinds: Sequence[str] = ("hero", "object", "place")) -> list[dict]:
-    """Accuracy for each band of distances over the given kinds, with its standard error, number of points and chance."""
+    """Accuracy for each band of distances over the given kinds, with its standard error, points and chance."""
     rows = []
     for low, high in zip(BANDS, BANDS[1:], strict=False):
         lowest, highest = low == BANDS[0], high == BANDS[-1]
-        here = [r for r in results if r.kind in kinds and (lowest or r.distance >= low) and (highest or r.distance < high)]
+        band = [r for r in results if (lowest or r.distance >= low) and (highest or r.distance < high)]
+        here = [r for r in band if r.kind in kinds]
         if here:
             accuracy = sum(r.correct for r in here) / len(here)
             error = math.sqrt(accuracy * (1 - accuracy) / len(here))
             chance = sum(r.chance for r in here) / len(here)
-            row = {"low": low, "high": high, "accuracy": accuracy, "error": error, "points": len(here), "chance": chance}
-            rows.append(row)
+            row = {"low": low, "high": high, "accuracy": accuracy, "error": error}
+            rows.append({**row, "points": len(here), "chance": chance})
     return rows

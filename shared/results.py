@@ -47,7 +47,7 @@ class Result:
         about |= {"minutes": round((time.perf_counter() - self.start) / 60, 2), **machine()}
         write_json(self.path(), {**about, "columns": self.columns, "rows": self.rows, **more})
         say(f"written to {relative(self.path())}")
-        record(f"{self.lesson.name.split('-')[1]}: experiment {Path(sys.argv[0]).stem}")
+        record(f"{self.lesson.name.split('-')[1]} experiment {Path(sys.argv[0]).stem}")
 
 
 def relative_script(lesson: Path) -> str:

@@ -21,7 +21,7 @@ RUN_FILES = ("best.pt", "last.pt", "metrics.jsonl", "summary.json", "loss.png", 
 
 
 def start_run(folder: Path) -> Path:
-    """Make the folder of a new run. The files of an earlier run found there are moved aside, and the line says where."""
+    """Make the folder of a new run. Files of an earlier run found there are moved aside, and the line says where."""
     for part in (folder, *folder.parents):
         if part.exists() and not part.is_dir():
             raise LearnerError(f"{part} is a file, not a folder: choose another place with --out")

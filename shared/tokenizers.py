@@ -306,8 +306,9 @@ def _named(name):
 def train_tokenizer(name, text, vocab_size=1000, min_count=2, lowercase=False, also=""):
     """The tokenizer called `name` ("char", "word", "bpe", "unigram"), trained on `text`. Same text, same tokenizer.
 
-    also: text whose characters char and unigram must be able to encode too (the validation split, say). vocab_size is for bpe and unigram (reached exactly where the text has enough different pieces); min_count and
-    lowercase are for word. Raises LearnerError for an unknown name, an empty text, or a vocab_size too small.
+    also: text whose characters char and unigram must be able to encode too (the validation split, say). vocab_size is
+    for bpe and unigram (reached exactly where the text has enough different pieces); min_count and lowercase are for
+    word. Raises LearnerError for an unknown name, an empty text, or a vocab_size too small.
     """
     kind = _named(name)
     if not text:

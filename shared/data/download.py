@@ -239,7 +239,7 @@ def _receive(url: str, part: Path, size: int, timeout: float, label: str) -> Non
         length = response.headers.get("Content-Length")
         owed = int(length) if length else None  # bytes that this answer still has to bring
         with open(part, "ab" if goes_on else "wb") as file:
-            while owed != 0 and True:  # what sends more than the file is not the file
+            while owed != 0 and have <= size:  # what sends more than the file is not the file
                 try:
                     chunk = response.read1(CHUNK)
                 except (OSError, http.client.HTTPException) as error:

@@ -3,11 +3,14 @@ import io
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.console import LearnerError
 from shared.data.batching import ContiguousStreams, RandomWindows, consecutive_windows
+
+settings.register_profile("unhurried", deadline=None)  # first calls import and compile
+settings.load_profile("unhurried")
 
 sizes = {"batch_size": st.integers(1, 7), "length": st.integers(1, 9), "seed": st.integers(-3, 10**6)}
 counts = st.integers(17, 300)

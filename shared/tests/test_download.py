@@ -43,7 +43,7 @@ class Handler(BaseHTTPRequestHandler):
             claimed = start + 1 if behaviour == "wrong-range" else start
             self.send_header("Content-Range", f"bytes {claimed}-{len(body) - 1}/{len(body)}")
         body = body[start:]
-        if behaviour != "no-length":
+        if behaviour not in ("no-length", "long"):
             self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         if behaviour in ("truncated", "no-length", "stall"):
@@ -52,7 +52,7 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(body)
         except OSError:
             pass  # the client has heard enough
-        if behaviour == "stall":
+        if behaviour in ("stall", "long"):
             self.server.finished.wait(30)
 
     do_HEAD = do_GET

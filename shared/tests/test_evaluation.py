@@ -50,7 +50,7 @@ def by_hand(model, token_ids) -> torch.Tensor:
     """Token by token, by the definition."""
     losses = []
     for end in range(1, len(token_ids)):
-        logits = model(token_ids[None, :end])[0][0, -1]
+        logits = model(token_ids[None, :end])[0][0, -1].detach()
         losses.append(math.log(sum(math.exp(x) for x in logits.tolist())) - float(logits[token_ids[end]]))
     return torch.tensor(losses, dtype=torch.float64)
 
@@ -105,17 +105,37 @@ def test_bits_per_character_by_hand():
 
 
 class Syllables:
-    """Tokens of different lengths."""
+    """Tokens of different lengths; the last one is the unknown word of a tokenizer that has one."""
 
-    pieces = ["he", "r", "on"]
+    pieces = ["he", "r", "on", "<unk>"]
+
+    def __init__(self, lossless: bool, unk_id: int | None = None):
+        self.lossless, self.unk_id = lossless, unk_id
 
     def decode(self, ids):
         return "".join(self.pieces[token_id] for token_id in ids)
 
 
-def test_the_characters_of_the_first_token_are_not_counted():
-    assert evaluation.scored_characters("heron", Syllables(), torch.tensor([0, 1, 2])) == 3
-    assert evaluation.scored_characters("rhe", Syllables(), torch.tensor([1, 0])) == 2
+def test_a_lossless_tokenizer_gets_bits_per_character_without_those_of_the_first_token():
+    losses = torch.tensor([3 * math.log(2), 3 * math.log(2)], dtype=torch.float64)
+    result = evaluation.report(losses, "heron", torch.tensor([0, 1, 2]), Syllables(lossless=True))
+    assert result == {"val_loss": pytest.approx(3 * math.log(2)), "val_bits_per_char": pytest.approx(6 / 3)}
+    line = evaluation.describe_loss(result, floor=math.log(2) / 2)
+    assert "2.0794 nats per token" in line and "2.0000 bits per character" in line and "below 0.5000" in line
+    assert "below" not in evaluation.describe_loss(result)
+
+
+def test_a_tokenizer_that_loses_something_gets_perplexity_and_unknown_words_but_no_bits():
+    losses = torch.full((3,), math.log(50), dtype=torch.float64)
+    token_ids = torch.tensor([0, 3, 2, 1])
+    result = evaluation.report(losses, "he? on r", token_ids, Syllables(lossless=False, unk_id=3))
+    assert result["val_perplexity"] == pytest.approx(50) and result["val_unknown_share"] == 0.25
+    line = evaluation.describe_loss(result, floor=1.0)
+    assert result["val_bits_per_char"] is None and "bits" not in line
+    assert "perplexity 50.0" in line and "25.0% unknown" in line
+    assert evaluation.report(losses, "he", token_ids, Syllables(lossless=False))["val_unknown_share"] == 0
+    infinite = evaluation.report(losses * math.inf, "he", token_ids, Syllables(lossless=False))
+    assert infinite["val_loss"] == math.inf and infinite["val_perplexity"] > 1e300
 
 
 def test_first_loss_reads_a_stretch_of_the_text_only():

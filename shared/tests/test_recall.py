@@ -73,12 +73,9 @@ def fables(distances: list[int], seed: int = 1) -> tuple[str, list[SimpleNamespa
     for distance in distances:
         answer = chance.choice(HEROES)
         filler = "".join(chance.choice("abc ") for _ in range(distance - len(answer) - 2))
-        named = len(text) + 1
-        text += f"!{answer}{filler}?".replace(answer + filler, f"{answer} {filler[1:]}")
-        start = len(text)
-        assert start - named == distance - 1
-        candidates = tuple(chance.sample(HEROES, len(HEROES)))
-        points.append(SimpleNamespace(kind="hero", start=start, answer=answer, candidates=candidates, distance=distance))
+        text += f"!{answer} {filler}?"  # from the first letter of the name to that of the recall: distance
+        point = {"kind": "hero", "start": len(text), "answer": answer, "distance": distance}
+        points.append(SimpleNamespace(**point, candidates=chance.sample(HEROES, len(HEROES))))
         text += f"{answer} "
     return text, points
 
@@ -139,7 +136,9 @@ def test_scores_are_log_likelihoods_by_hand():
 
     def chosen(*words):
         point = {"kind": "hero", "start": 3, "candidates": words, "distance": 20}
-        return [w for w in words if recall(Unigram(), Letters(), "xyz", [SimpleNamespace(**point, answer=w)])[0].correct]
+        points = [SimpleNamespace(**point, answer=word) for word in words]
+        results = recall(Unigram(), Letters(), "xyz", points)
+        return [word for word, result in zip(words, results, strict=True) if result.correct]
 
     assert chosen("bb", "ccc", "a") == ["bb"]
     assert chosen("bbbbbb", "cc") == ["cc"]

@@ -2,12 +2,15 @@ import math
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.console import LearnerError
 from shared.sampling import Sampler, filter_logits, generate, start_token
 from shared.tokenizers import train_tokenizer
+
+settings.register_profile("unhurried", deadline=None)  # first calls import and compile
+settings.load_profile("unhurried")
 
 # few different values, so that ties and -inf are common
 rows = st.lists(st.sampled_from([-math.inf, -2.0, -1.0, -0.5, 0.0, 1.0, 2.5]), min_size=1, max_size=12)
@@ -85,12 +88,12 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("settings", "message"), WRONG)
-def test_values_out_of_range(settings, message):
+@pytest.mark.parametrize(("wrong", "message"), WRONG)
+def test_values_out_of_range(wrong, message):
     for call in (
-        lambda: filter_logits(torch.zeros(3), **settings),
-        lambda: Sampler(Sum(5), **settings),
-        lambda: generate(Sum(5), [0], 3, **settings),
+        lambda: filter_logits(torch.zeros(3), **wrong),
+        lambda: Sampler(Sum(5), **wrong),
+        lambda: generate(Sum(5), [0], 3, **wrong),
     ):
         with pytest.raises(LearnerError, match=message):
             call()

@@ -14,8 +14,12 @@ from shared import tokenizers as ours
 from shared.console import LearnerError
 from shared.tokenizers import keep_known, stream_text, tokenizer_from_dict, train_tokenizer
 
-# every kind of character that has ever broken a tokenizer: the metaspace, NUL, combining marks, CR LF, odd spaces, emoji
-ODD = ["▁", "\0", "e\u0301", "\r\n", "\t", "\u00a0", "\u2028", "\ufeff", "\ufffd", "👩‍👩‍👧", "ß", "İ", "你好", "\x1c", "\x85", "  "]
+settings.register_profile("unhurried", deadline=None)  # first calls import and compile
+settings.load_profile("unhurried")
+
+# what breaks tokenizers: the metaspace, NUL, combining marks, CR LF, odd spaces, emoji
+ODD = ["▁", "\0", "e\u0301", "\r\n", "\t", "\u00a0", "\u2028", "\ufeff", "\ufffd"]
+ODD += ["👩‍👩‍👧", "ß", "İ", "你好", "\x1c", "\x85", "  "]
 TEXT = " ".join(["The king said, “don't (ever) go”; the queen said: go!\n\n"] * 30 + ODD + ["the▁king", "_x_", "42"])
 CHARACTERS = sorted(set(TEXT))
 NAMES = ["char", "word", "bpe", "unigram"]
@@ -185,16 +189,24 @@ def test_vocab_size_too_small(name, size):
 
 
 def test_training_is_the_same_in_every_process():
+    text = many_words(2000) + TEXT * 3
     script = (
-        "import json, sys, hashlib; from shared.tests.test_tokenizers import many_words, TEXT, train_tokenizer\n"
-        "for name in ('word', 'bpe', 'unigram'):\n"
-        "    d = train_tokenizer(name, many_words(2000) + TEXT * 3, vocab_size=400).to_dict()\n"
-        "    print(hashlib.sha256(json.dumps(d).encode()).hexdigest())"
+        "import json, sys; from shared.tokenizers import train_tokenizer; text = sys.stdin.buffer.read().decode()\n"
+        "print(json.dumps([train_tokenizer(n, text, vocab_size=400).to_dict() for n in ('word', 'bpe', 'unigram')]))"
     )
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
-    runs = [subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True) for _ in range(2)]
-    assert runs[0].returncode == 0, runs[0].stderr.decode()
-    assert runs[0].stdout == runs[1].stdout
+    command = [sys.executable, "-c", script]
+    run = subprocess.run(command, env=environment, input=text.encode(), capture_output=True)
+    assert run.returncode == 0, run.stderr.decode()
+    here = [train_tokenizer(name, text, vocab_size=400).to_dict() for name in ("word", "bpe", "unigram")]
+    assert json.loads(run.stdout) == here
+
+
+@pytest.mark.parametrize("name", ["char", "unigram"])
+def test_characters_of_another_text_can_be_asked_for(name):
+    tokenizer = train_tokenizer(name, many_words(500), vocab_size=100, also="Ω ▁!")
+    assert tokenizer.decode(tokenizer.encode("bebe Ω▁!")) == "bebe Ω▁!"
+    assert tokenizer.unknown("é") == ["é"]
 
 
 def test_wrong_names_and_empty_text():
@@ -204,7 +216,3 @@ def test_wrong_names_and_empty_text():
         tokenizer_from_dict({"name": "chars"})
     with pytest.raises(LearnerError, match="empty"):
         train_tokenizer("char", "")
-
-
-settings.register_profile("shared", deadline=None)
-settings.load_profile("shared")
