@@ -6,8 +6,8 @@ from pathlib import Path
 import torch
 from model import NGramConfig, NGramLM
 
-from shared.checklist import record
 from shared.console import run, sampling_flags, say, warn
+from shared.progress import record
 from shared.runs import load_checkpoint
 from shared.sampling import generate, start_token
 from shared.tokenizers import keep_known, stream_text, tokenizer_from_dict

@@ -4,9 +4,10 @@ import argparse
 from pathlib import Path
 
 from generate import LESSON, load
+from smoothing import INTERPOLATES
 
-from shared.checklist import record
 from shared.console import run, sampling_flags, say
+from shared.progress import record
 from shared.repl import Repl, Session
 
 
@@ -18,12 +19,14 @@ def show_state(session: Session) -> None:
     say(f"  remembers {wanted} tokens: {' '.join(tokenizer.token_text(token) for token in context) or '(nothing yet)'}")
     found = model.continuations(context)
     if found and len(found[0][0]) < len(context):
-        say(f"  {context_label(tokenizer, context)} never occurred in training: it backs off")
+        then = "it backs off" if model.config.smoothing in INTERPOLATES else "every token is as likely as the next"
+        say(f"  {context_label(tokenizer, context)} never occurred in training: {then}")
+    width = max(len(context_label(tokenizer, suffix)) for suffix, _ in found)
     for suffix, pairs in found:
         total = sum(count for _, count in pairs)
         top = "  ".join(f"{tokenizer.token_text(token)} {count:,}" for token, count in pairs[:6])
         more = f"  and {len(pairs) - 6:,} more" if len(pairs) > 6 else ""
-        say(f"  {context_label(tokenizer, suffix):>{wanted + 4}}  {total:>9,} times, then:  {top}{more}")
+        say(f"  {context_label(tokenizer, suffix):>{width}}  {total:>9,} times, then:  {top}{more}")
 
 
 def context_label(tokenizer, token_ids: list[int]) -> str:

@@ -100,7 +100,7 @@ class NGramLM(nn.Module):
         return torch.where((context >= 0) & (pick(keys, row, -1) == wanted), row, -1)
 
     def _rows(self, token_ids: Tensor, length: int) -> list[Tensor]:
-        """For k = 0 ... length: the row of the k-gram that *ends* at each place of (B, S), -1 if unseen or too short."""
+        """For k = 0 ... length: row of the k-gram that *ends* at each place of (B, S); -1 if unseen or too short."""
         batch, num_tokens = token_ids.shape
         ending = [torch.zeros_like(token_ids)]  # k = 0, the empty n-gram, has been seen everywhere
         for k in range(1, length + 1):
@@ -135,7 +135,7 @@ class NGramLM(nn.Module):
         return logits, text[:, max(0, text.shape[1] - (c.order - 1)) :]
 
     def log_prob(self, token_ids: Tensor) -> Tensor:
-        """Log-probability in nats of each token of (N,) but the first, (N-1,) float64: forward without the other V-1."""
+        """Log-probability (nats) of each token of (N,) but the first, (N-1,) float64: forward without the other V-1."""
         c = self.config
         ending = [row[0] for row in self._rows(token_ids[None], c.order)]
         prob = torch.full((len(token_ids) - 1,), 1 / c.vocab_size, dtype=torch.float64, device=token_ids.device)
@@ -148,7 +148,7 @@ class NGramLM(nn.Module):
         return prob.log()
 
     def context_lengths(self, token_ids: Tensor) -> Tensor:
-        """For each token of (N,) but the first: how many tokens before it, at most n-1, had been seen together, (N-1,)."""
+        """How many of the tokens before each of (N,) but the first, at most n-1, had been seen together: (N-1,)."""
         ending = self._rows(token_ids[None], self.config.order - 1)
         return sum((row[0, :-1] >= 0).long() for row in ending[1:]) + torch.zeros(len(token_ids) - 1, dtype=torch.int64)
 
@@ -158,14 +158,14 @@ class NGramLM(nn.Module):
         frequency, total = [], []
         for k in range(1, self.config.order + 1):
             context, ngram = ending[k - 1][:-1], ending[k][1:]
-            counts = self._table("counts", k).double()
-            totals = torch.bincount(self._table("keys", k) // self.config.vocab_size, counts, len(self._table("backoff", k)))
+            counts, parents = self._table("counts", k).double(), self._table("keys", k) // self.config.vocab_size
+            totals = torch.bincount(parents, counts, len(self._table("backoff", k)))
             total.append(pick(totals, context, 0.0))
             frequency.append(pick(counts, ngram, 0.0) / total[-1].clamp(min=1))
         return torch.stack(frequency), torch.stack(total)
 
     def continuations(self, context_ids: list[int]) -> list[tuple[list[int], list[tuple[int, int]]]]:
-        """For each suffix of the context, longest first, that was seen: its (token, count) pairs, most frequent first."""
+        """For each suffix of the context that was seen, longest first: its (token, count) pairs, by falling count."""
         found = []
         for length in range(min(len(context_ids), self.config.order - 1), -1, -1):
             suffix = context_ids[len(context_ids) - length :]

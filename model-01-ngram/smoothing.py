@@ -3,7 +3,7 @@
 Each turns counts into two arrays for every order k:
 
     prob     (U_k,)      P_k(w | context) of every k-gram that was seen
-    backoff  (U_{k-1},)  what a context leaves to P_{k-1} for every word not seen after it; 1 if nothing ever followed it
+    backoff  (U_{k-1},)  what a context leaves to P_{k-1}, for words not seen after it; 1 if nothing ever followed it
 
 Chen & Goodman 1999, "An empirical study of smoothing techniques for language modeling", compare them all.
 """
@@ -74,7 +74,7 @@ def smooth(levels: list[Level], smoothing: str, vocab_size: int, add_k: float, w
 
 
 def continuation_counts(level: Level, longer: Level) -> Tensor:
-    """Kneser & Ney 1995: not how often a k-gram occurs, but after how many different tokens. (The start of text is one.)"""
+    """Kneser & Ney 1995: after how many different tokens a k-gram occurs; the start of text counts as one more."""
     counts = torch.bincount(longer.suffix, minlength=len(level.keys)).double()
     counts[level.first] += 1
     return counts
@@ -114,7 +114,9 @@ def fit_weights(frequency: Tensor, total: Tensor, vocab_size: int, iterations: i
         weight = [torch.where(total[k] > 0, weights[k][buckets[k]], 0.0) for k in range(orders)]
         for k in range(orders):
             prob.append(weight[k] * frequency[k] + (1 - weight[k]) * prob[-1])
-        arrived = torch.ones(num_tokens, dtype=torch.float64)  # probability that the token came from this order or below
+        arrived = torch.ones(
+            num_tokens, dtype=torch.float64
+        )  # probability that the token came from this order or below
         for k in reversed(range(orders)):
             stopped = arrived * weight[k] * frequency[k] / prob[k + 1]
             came = torch.bincount(buckets[k], arrived * (total[k] > 0), 24)

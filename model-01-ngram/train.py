@@ -16,10 +16,11 @@ import torch
 from model import NGramConfig, NGramLM
 from smoothing import SMOOTHINGS
 
-from shared.checklist import record
 from shared.console import LearnerError, common_flags, nearest, parse, positive_float, positive_int, run, say, warn
 from shared.data import load_corpus
 from shared.evaluation import describe_loss, first_loss, report
+from shared.files import relative
+from shared.progress import record
 from shared.runs import log_metrics, read_metrics, save_checkpoint, start_run, write_summary
 from shared.sampling import generate, start_token
 from shared.text_metrics import describe
@@ -73,7 +74,8 @@ def main() -> None:
     val_ids = torch.tensor(tokenizer.encode(corpus.val))
     config = NGramConfig(tokenizer.vocab_size, args.order, args.smoothing, args.add_k)
 
-    say(f"corpus     {corpus.name}: {len(train_ids):,} training and {len(val_ids):,} validation tokens, {corpus.source}")
+    say(f"corpus     {corpus.name}, {corpus.source}")
+    say(f"           {len(train_ids):,} training and {len(val_ids):,} validation tokens")
     say(f"tokenizer  {tokenizer.name}, {tokenizer.vocab_size:,} tokens")
     say(f"model      {args.order}-gram, {args.smoothing}: it sees the last {args.order - 1} tokens")
     untrained = first_loss(NGramLM(config), val_ids)
@@ -90,7 +92,8 @@ def main() -> None:
     for name in ("best.pt", "last.pt"):  # counting has no steps, so the last model is the best
         save_checkpoint(folder / name, LESSON.name, model, asdict(config), tokenizer)
     if args.save_log_probs:  # lesson 02 mixes these with its own
-        torch.save({"log_probs": log_probs, "dataset": corpus.name, "tokenizer": tokenizer.name}, folder / "log_probs.pt")
+        about = {"dataset": corpus.name, "tokenizer": tokenizer.name, "order": args.order, "smoothing": args.smoothing}
+        torch.save({"log_probs": log_probs, **about}, folder / "log_probs.pt")
     log_metrics(folder, step=1, order=args.order, smoothing=args.smoothing, **result)
     if args.sweep:
         sweep(args, folder, train_ids, val_ids, corpus.val, tokenizer)
@@ -117,7 +120,10 @@ def main() -> None:
         say("expected        {:.2f} to {:.2f} for this preset".format(*EXPECTED[args.preset]))
     say(f"of the sample   {text['verbatim_share']:.0%} stands verbatim in the training text, in spans of 30 or more")
     say(f"files           {folder}")
-    say('next            python generate.py --prompt "ROMEO:"   or   python interactive.py')
+    here = f" --checkpoint {relative(folder / 'best.pt')}" if args.out else ""
+    prompt = ' --prompt "ROMEO:"' if corpus.name == "shakespeare" else ""
+    scripts = [relative(LESSON / name) for name in ("generate.py", "interactive.py")]
+    say(f"next            python {scripts[0]}{here}{prompt}   or   python {scripts[1]}{here}")
     record("01 run")
 
 
@@ -134,7 +140,7 @@ def sweep(args, folder: Path, train_ids, val_ids, val_text: str, tokenizer) -> N
             say(f"{order:5}  {smoothing:<15} {result['val_loss']:.4f}")
     lines = {}
     for row in sorted(read_metrics(folder), key=lambda row: (row["smoothing"], row["order"])):
-        if math.isfinite(row["val_loss"]):
+        if row["val_loss"] is not None:  # JSON has no infinity
             orders, losses = lines.setdefault(row["smoothing"], ([], []))
             orders.append(row["order"])
             losses.append(row["val_loss"])
@@ -148,7 +154,7 @@ def plot_by_context(path: Path, model: NGramLM, val_ids: torch.Tensor, log_probs
     bars = {}
     for length in range(model.config.order):
         here = seen == length
-        if here.any():
+        if here.any() and torch.isfinite(log_probs[here]).all():  # without smoothing a bar may be infinitely high
             bars[f"{length}\n{here.float().mean():.0%}"] = float(-log_probs[here].mean())
     plot_bars(path, bars, "The more of the past was seen in training, the cheaper the next token",
               "tokens of context seen before (and share of the validation split)", "nats per token")  # fmt: skip

@@ -1,6 +1,6 @@
 """python -m shared.checklist: the graduation checklists, what is done and what comes next.
 
-A lesson's checklist stands in its README.md, one task item each, with the evidence that ticks it (or none: by hand only):
+A lesson's checklist stands in its README.md. Each item names the evidence that ticks it, or none: then by hand only.
 
     <!-- checklist -->
     - [ ] **01.1** I trained a model below 1.7 nats. <!-- evidence: run dataset=shakespeare val_loss<=1.7 -->
@@ -8,25 +8,22 @@ A lesson's checklist stands in its README.md, one task item each, with the evide
     - [ ] **01.3** I can explain perplexity to a friend.
     <!-- /checklist -->
 
-Evidence `run` is a summary.json in the lesson's checkpoints folders that meets every condition (=, <= or >=) behind it. Any
-other evidence is an event that a script reported: `record("01 exercise 1_count_pairs")`. An item may ask for several.
+Evidence is an event that a script reported, `record("01 exercise 1_count_pairs")`, and for `run` also a summary.json in
+a checkpoints folder of the lesson that meets every condition (=, <=, >=). An item may name several: then it needs all.
 
 Ticks and events are kept in progress.json, the learner's own, which git ignores (LM_PROGRESS names another file).
 """
 
 import argparse
-import itertools
 import json
-import os
 import re
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 from shared import lessons
 from shared.console import LearnerError, nearest, run, say, warn
+from shared.files import relative
+from shared.progress import change_progress, now, progress_file, read_progress
 
 
 class Item(NamedTuple):
@@ -64,9 +61,11 @@ def missing(item: Item, events: dict) -> list[str]:
 
 
 def _found(evidence: str, lesson: Path, events: dict) -> bool:
+    if f"{number(lesson)} {evidence}" in events:
+        return True
     kind, *conditions = evidence.split()
     if kind != "run":
-        return f"{number(lesson)} {evidence}" in events
+        return False
     for path in lesson.glob("checkpoints*/**/summary.json"):  # earlier runs, moved aside, count too
         try:
             summary = json.loads(path.read_text(encoding="utf-8"))
@@ -85,79 +84,6 @@ def _meets(summary: dict, condition: str) -> bool:
     return isinstance(value, (int, float)) and (value <= float(wanted) if sign == "<=" else value >= float(wanted))
 
 
-def progress_file() -> Path:
-    """Where the learner's ticks and events are kept."""
-    return Path(os.environ.get("LM_PROGRESS") or lessons.ROOT / "progress.json")
-
-
-def read_progress() -> dict[str, dict]:
-    """{"events": {event: time}, "ticks": {id: time}, "hints": {exercise: shown}}; a damaged file is moved aside."""
-    path, progress = progress_file(), {"events": {}, "ticks": {}, "hints": {}}
-    if not path.exists():
-        return progress
-    try:
-        progress |= json.loads(path.read_text(encoding="utf-8-sig"))
-        if not all(isinstance(value, dict) for value in progress.values()):
-            raise ValueError("not a file of progress")
-    except (ValueError, TypeError):
-        names = (path.with_name(f"progress-damaged-{count}.json") for count in itertools.count(1))
-        aside = next(name for name in names if not name.exists())
-        path.rename(aside)
-        warn(f"{path} is damaged: it is now {aside.name}, and a new one begins")
-        return {"events": {}, "ticks": {}, "hints": {}}
-    return progress
-
-
-def change_progress(change: Callable[[dict], None]) -> None:
-    """Read progress.json, change it, write it; nobody else writes meanwhile."""
-    from shared.runs import write_json  # brings torch, which takes a while
-
-    path = progress_file()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with _alone(path.with_name("progress.json.lock")):
-        progress = read_progress()
-        change(progress)
-        write_json(path, progress)
-
-
-@contextmanager
-def _alone(lock: Path) -> Iterator[None]:
-    for _ in range(200):  # after some 4 seconds the lock is that of a process which was killed
-        try:
-            os.close(os.open(lock, os.O_CREAT | os.O_EXCL))
-            break
-        except FileExistsError:
-            time.sleep(0.02)
-        except PermissionError:  # Windows says this of a file just being deleted
-            if os.name != "nt":
-                raise
-            time.sleep(0.02)
-    try:
-        yield
-    finally:
-        lock.unlink(missing_ok=True)
-
-
-def now() -> str:
-    """The local time, to the second."""
-    return time.strftime("%Y-%m-%dT%H:%M:%S")
-
-
-def record(event: str) -> None:
-    """Note that the learner did something, for example "01 generate" (lesson, then what). Never stops a script."""
-    try:
-        if event not in read_progress()["events"]:
-            change_progress(lambda progress: progress["events"].setdefault(event, now()))
-    except OSError:
-        pass  # a folder that cannot be written to: no evidence, and no harm
-
-
-def near(path: Path) -> str:
-    """The path as one types it from here."""
-    here = Path.cwd()
-    return str(path.relative_to(here) if path.is_relative_to(here) else path)
-
-
 def what_to_type(item: Item, evidence: list[str]) -> str:
     """The command that brings the first evidence that is missing, or the one that ticks by hand."""
     if not evidence:
@@ -166,7 +92,7 @@ def what_to_type(item: Item, evidence: list[str]) -> str:
     if kind == "exercise":
         return f"python -m shared.exercises {number(item.lesson)} {name}"
     script = {"run": "train.py", "experiment": f"experiments/{name}.py"}.get(kind, f"{kind}.py")
-    return f"python {near(item.lesson / script)}   (ticks itself on: {evidence[0]})"
+    return f"python {relative(item.lesson / script)}   (ticks itself on: {evidence[0]})"
 
 
 def show(chosen: list[Path], progress: dict) -> None:
@@ -186,7 +112,7 @@ def show(chosen: list[Path], progress: dict) -> None:
 
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m shared.checklist", description="What is done, and what comes next.")
+    parser = argparse.ArgumentParser("python -m shared.checklist", description="What is done, and what comes next.")
     parser.add_argument("lesson", nargs="?", help="01, ngram ... (default: the lesson you are in, or all)")
     parser.add_argument("--tick", metavar="ID", nargs="+", default=[], help="tick items by hand, for example 01.3")
     parser.add_argument("--untick", metavar="ID", nargs="+", default=[], help="take ticks back")

@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+NO_MEMORY = "out of memory: take a smaller corpus, order, batch or model"
+
 
 class LearnerError(Exception):
     """Something the learner can mend: one line that says what is wrong, where, and what to type."""
@@ -38,7 +40,11 @@ def run(main: Callable[[], None]) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     except MemoryError:
-        sys.exit(_stop("out of memory: take a smaller corpus, order, batch or model"))
+        sys.exit(_stop(NO_MEMORY))
+    except RuntimeError as error:  # torch has no one type for it: the CPU and the GPU each say it in their way
+        if not any(sign in str(error).lower() for sign in ("out of memory", "can't allocate memory")):
+            raise
+        sys.exit(_stop(NO_MEMORY))
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             sys.exit(_stop("the disk is full: free some space; what was saved before is whole"))

@@ -22,8 +22,8 @@ def token_losses(model, token_ids: Tensor, chunk_length: int = 1024, reset: bool
         inputs = token_ids[start : start + chunk_length][None]
         targets = token_ids[start + 1 : start + 1 + chunk_length]
         logits, state = model(inputs[:, : len(targets)], None if reset else state)
-        log_probs = torch.log_softmax(logits[0].float(), dim=-1)
-        losses.append(-log_probs.gather(1, targets[:, None])[:, 0].double().cpu())
+        log_probs = torch.log_softmax(logits[0].double(), dim=-1)
+        losses.append(-log_probs.gather(1, targets[:, None])[:, 0].cpu())
     model.train(training)
     return torch.cat(losses)
 

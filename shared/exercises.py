@@ -19,9 +19,11 @@ import threading
 import traceback
 from pathlib import Path
 
-from shared.checklist import change_progress, near, number, read_progress, record
+from shared.checklist import number
 from shared.console import LearnerError, nearest, run, say
+from shared.files import relative
 from shared.lessons import all_lessons, find_lesson, load
+from shared.progress import change_progress, read_progress, record
 
 SECONDS = 60.0  # that an answer may take
 HOUSE = Path(__file__).resolve().parents[1]
@@ -94,14 +96,14 @@ def _reason(error: BaseException, answer: Path) -> str:
     """One line: what the check said, or the exception and where it arose; no wall of a traceback."""
     frames = traceback.extract_tb(error.__traceback__)
     mine = any(Path(frame.filename) == answer for frame in frames)
-    text, name = " ".join(str(error).split()), type(error).__name__
+    text = " ".join(str(error).split())
     if isinstance(error, SyntaxError) and error.filename and Path(error.filename) == answer:
-        return f"{name}: {error.msg} ({answer.name}, line {error.lineno}: {(error.text or '').strip()})"
+        return f"{type(error).__name__}: {error.msg} ({answer.name}, line {error.lineno}: {(error.text or '').strip()})"
     if isinstance(error, AssertionError) and text and not mine:
         return text
     if isinstance(error, NotImplementedError) and mine:
         return f"not written yet{_place(frames, answer)}"
-    return f"{name}: {text}{_place(frames, answer)}"
+    return f"{type(error).__name__}{': ' if text else ''}{text}{_place(frames, answer)}"
 
 
 def _place(frames: traceback.StackSummary, answer: Path) -> str:
@@ -130,12 +132,12 @@ def run_all(lesson: Path, folders: list[Path]) -> bool:
         if not reason:
             new = event(folder) not in read_progress()["events"]
             record(event(folder))
-            say(f"[x] {title}" + (f"   passed! Compare with {near(folder / 'solution.py')}" if new else ""))
+            say(f"[x] {title}" + (f"   passed! Compare with {relative(folder / 'solution.py')}" if new else ""))
             continue
         say(f"[ ] {title}")
         show(folders[place + 1 :])
         say(f"\n{title}: {reason}\n")
-        say(f"  edit   {near(folder / 'exercise.py')}")
+        say(f"  edit   {relative(folder / 'exercise.py')}")
         say(f"  hint   python -m shared.exercises {number(lesson)} {folder.name.split('_')[0]} --hint")
         say(f"  check  python -m shared.exercises {number(lesson)}")
         return False
@@ -163,16 +165,17 @@ def show_course() -> None:
 def chosen(first: str | None, second: str | None) -> tuple[Path | None, Path | None]:
     """Lesson and exercise from '01 2', '01', '2' (inside a lesson) or nothing; None for all."""
     try:
-        lesson = find_lesson(first)
+        here = find_lesson()
     except LearnerError:
-        if first is None:
-            return None, None  # outside of any lesson
-        if second is not None:
+        here = None  # outside of any lesson
+    try:
+        lesson = find_lesson(first) if first else here
+    except LearnerError:
+        if here is None or second:
             raise
-        try:
-            lesson, second = find_lesson(), first
-        except LearnerError:
-            lesson = find_lesson(first)  # says that there is no such lesson
+        lesson, second = here, first
+    if lesson is None:
+        return None, None
     if not exercises_of(lesson):
         raise LearnerError(f"{lesson.name} has no exercises yet")
     return lesson, find_exercise(lesson, second) if second else None
@@ -180,7 +183,7 @@ def chosen(first: str | None, second: str | None) -> tuple[Path | None, Path | N
 
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m shared.exercises", description="Check a lesson's exercises in order.")
+    parser = argparse.ArgumentParser("python -m shared.exercises", description="Check a lesson's exercises in order.")
     parser.add_argument("lesson", nargs="?", help="01, ngram ... (default: the lesson you are in, or a list of all)")
     parser.add_argument("exercise", nargs="?", help="this one only, by number or name")
     what = parser.add_mutually_exclusive_group()

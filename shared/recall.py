@@ -54,7 +54,7 @@ def recall(model, tokenizer, text: str, points: Sequence, chunk_length: int = 10
             position = stop
         words = [torch.tensor(tokenizer.encode(word), device=device) for word in point.candidates]
         padded = torch.nn.utils.rnn.pad_sequence(words, batch_first=True)  # (number of words, longest)
-        repeated = map_state(state, lambda tensor, rows=len(words): tensor.expand(rows, *tensor.shape[1:]))
+        repeated = map_state(state, lambda tensor: tensor.expand(len(words), *tensor.shape[1:]))  # noqa: B023
         after = model(padded[:, :-1], repeated)[0]
         first = logits[:, -1:].expand(len(words), 1, -1)
         log_probs = torch.log_softmax(torch.cat([first, after], dim=1).float(), dim=-1)

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 from shared.console import LearnerError, nearest, positive_int, say, warn
-from shared.runs import new_file, relative
+from shared.files import new_file, relative
 from shared.sampling import Sampler, check_settings, start_token
 from shared.tokenizers import keep_known, stream_text
 
@@ -32,13 +32,21 @@ HELP = {
     "/help": "this list",
     "/quit": "leave (or Ctrl-D)",
 }
+NEEDS = {
+    "/temperature": "a number, for example 0.8",
+    "/top-k": "a whole number or off, for example 40",
+    "/top-p": "a number or off, for example 0.9",
+    "/length": "a whole number above zero, for example 500",
+    "/seed": "a whole number, for example 1337",
+}
 
 
 class Session:
     """A model, what it has read and written so far, and the settings of sampling."""
 
     def __init__(self, model, tokenizer, length: int = 500, seed: int = 1337, **settings):
-        self.model, self.tokenizer, self.length, self.settings = model, tokenizer, length, settings
+        self.model, self.tokenizer, self.length = model, tokenizer, length
+        self.settings = {"temperature": 1.0, "top_k": None, "top_p": None, **settings}
         self.generator = torch.Generator().manual_seed(seed)
         self.reset()
 
@@ -50,7 +58,10 @@ class Session:
     def change(self, **settings) -> None:
         """Change settings in the middle of a text; the state stays. Raises LearnerError on a value out of range."""
         changed = {**self.settings, **settings}
-        check_settings(changed["temperature"], changed["top_k"], changed["top_p"])
+        try:
+            check_settings(changed["temperature"], changed["top_k"], changed["top_p"])
+        except LearnerError as error:  # it names the flag; here one types the command
+            raise LearnerError(str(error).replace("--", "/", 1)) from error
         self.settings = changed
         for name, value in settings.items():
             setattr(self.sampler, name, value)
@@ -81,10 +92,11 @@ class Session:
                 say(piece, end="")
         except KeyboardInterrupt:
             say(" [stopped]", end="")
-        say()
+        finally:
+            say()  # an error, too, gets a line of its own
 
     def need_text(self) -> None:
-        """Read what was drawn last, or the start token where there is nothing yet, so that there is something to see."""
+        """Read what was drawn last, or the start token where there is nothing yet, so that one sees something."""
         if not self.token_ids:
             self.read("")
         self.sampler.read([])
@@ -103,11 +115,13 @@ class Repl:
             import readline  # noqa: F401  (line editing and history; not on Windows, whose console has its own)
         except ImportError:
             pass
-        if hasattr(sys.stdin, "reconfigure"):
-            sys.stdin.reconfigure(errors="replace")
+        for stream in (sys.stdin, sys.stdout):  # bytes that are no text, and text that this terminal cannot show
+            if hasattr(stream, "reconfigure"):
+                stream.reconfigure(errors="replace")
         terminal = sys.stdin.isatty() and sys.stdout.isatty()
         say(greeting)
-        say("Type a text and the model goes on from it; Enter alone lets it write more; /help lists the commands.")
+        say("Type a text and the model goes on from it; Enter alone lets it write more.")
+        say("/help lists the commands.")
         while True:
             try:
                 line = input("> " if terminal else "")
@@ -118,7 +132,7 @@ class Repl:
                 say("\nbye" if terminal else "bye")
                 return
             try:
-                if line.strip() in ("/quit", "/exit"):
+                if line.lower().split()[:1] in (["/quit"], ["/exit"]):
                     say("bye")
                     return
                 if line.startswith("/"):
@@ -133,7 +147,7 @@ class Repl:
 
     def command(self, name: str, argument: str) -> None:
         """Carry out one command. Raises LearnerError where the learner can mend it."""
-        session, argument = self.session, argument.strip()
+        session, name, argument = self.session, name.lower(), argument.strip()
         if name in self.extra:
             self.extra[name][1](session, argument)
         elif name == "/help":
@@ -159,16 +173,20 @@ class Repl:
         elif name == "/length":
             session.length = number(argument, positive_int, name)
         elif name == "/seed":
-            session.generator.manual_seed(number(argument, int, name))
+            session.generator.manual_seed(number(argument, seed, name))
         elif name == "/reset":
             session.reset()
         elif name == "/save":
             if not argument:
                 raise LearnerError("/save needs the name of a file: /save my-text.txt")
             try:
-                path = new_file(Path(argument).expanduser(), session.tokenizer.decode(session.token_ids))
-            except OSError as error:
-                raise LearnerError(f"cannot write {argument} ({error.strerror}): give another name") from error
+                path = Path(argument).expanduser()
+                if path.is_dir():
+                    raise LearnerError(f"{argument} is a folder: give the name of a file in it")
+                path = new_file(path, session.tokenizer.decode(session.token_ids))
+            except (OSError, RuntimeError, ValueError) as error:  # also ~nobody, and a zero byte in the name
+                why = getattr(error, "strerror", None) or error
+                raise LearnerError(f"cannot write {argument!r} ({why}): give another name") from error
             say(f"saved to {relative(path)}")
         else:
             names = [usage.split()[0] for usage in HELP] + list(self.extra)
@@ -180,7 +198,13 @@ def number(text: str, kind: Callable, name: str):
     try:
         return kind(text)
     except Exception as error:
-        raise LearnerError(f"{name} needs a number: {text!r} is none that it can take") from error
+        raise LearnerError(f"{name} needs {NEEDS[name]}{f', not {text!r}' if text else ''}") from error
+
+
+def seed(text: str) -> int:
+    """A whole number that a generator takes."""
+    torch.Generator().manual_seed(int(text))
+    return int(text)
 
 
 def switch(text: str, name: str) -> bool:
@@ -194,7 +218,7 @@ def show_probs(session: Session, rows: int = 12) -> None:
     """Bars of the likeliest next tokens, before temperature and filters, and the entropy in bits."""
     log_probs = torch.log_softmax(session.sampler.logits.double().cpu(), dim=-1)
     prob = log_probs.exp()
-    entropy = float(-(prob * log_probs.clamp(min=-1e9)).sum()) / math.log(2)
+    entropy = float(-(prob * log_probs.clamp(min=-1e9)).sum() + 0.0) / math.log(2)
     top = prob.topk(min(rows, len(prob)))
     width = max(len(session.tokenizer.token_text(int(token))) for token in top.indices)
     bar = "█" if "utf" in (sys.stdout.encoding or "").lower() else "#"
@@ -217,13 +241,14 @@ def show_surprise(session: Session, text: str) -> None:
     if len(token_ids) < 2:
         raise LearnerError("/surprise needs at least two tokens: /surprise To be, or not to be")
     device = next((p.device for p in [*session.model.parameters(), *session.model.buffers()]), "cpu")
-    bits = (token_losses(session.model, torch.tensor(token_ids, device=device)) / math.log(2)).tolist()
+    losses = token_losses(session.model, torch.tensor(token_ids, device=device))
+    bits = (losses / math.log(2) + 0.0).tolist()  # + 0.0: a certain token costs 0.0, not -0.0
     console = Console(highlight=False, soft_wrap=True)
-    if console.is_terminal and not console.no_color:
-        painted = Text(session.tokenizer.decode(token_ids[:1]))
-        for token, surprisal in zip(token_ids[1:], bits, strict=True):
+    if console.color_system and not console.no_color:
+        painted = Text()
+        for piece, surprisal in zip(stream_text(session.tokenizer, token_ids), [0.0, *bits], strict=False):
             shade = SHADES[sum(surprisal >= limit for limit in (1, 2, 4, 8))]
-            painted.append(session.tokenizer.decode([token]).replace("\n", "⏎\n"), style=shade)
+            painted.append(piece.replace("\n", "⏎\n"), style=shade)
         console.print(painted)
         legend = zip(("under 1", "1", "2", "4", "8 bits or more"), SHADES, strict=True)
         console.print(Text("  ").join(Text(text, style=shade) for text, shade in legend))

@@ -14,10 +14,11 @@ import sys
 import time
 from pathlib import Path
 
-from shared.checklist import record
 from shared.console import LearnerError, duration, run, say
+from shared.files import relative, write_json
 from shared.lessons import ROOT
-from shared.runs import machine, relative, write_json
+from shared.progress import record
+from shared.runs import machine
 
 BLOCK = re.compile(r"(<!-- table: (\S+) -->\n).*?(<!-- /table -->)", re.DOTALL)
 

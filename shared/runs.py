@@ -16,6 +16,7 @@ from pathlib import Path
 import torch
 
 from shared.console import LearnerError, say
+from shared.files import finite, free_name, relative, write_atomically, write_json
 
 RUN_FILES = ("best.pt", "last.pt", "metrics.jsonl", "summary.json", "loss.png", "samples.txt", "log_probs.pt")
 
@@ -28,7 +29,7 @@ def start_run(folder: Path) -> Path:
     earlier = [folder / name for name in RUN_FILES if (folder / name).exists()]
     if earlier:
         stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(max(file.stat().st_mtime for file in earlier)))
-        aside = _free_name(folder.resolve().with_name(f"{folder.resolve().name}-{stamp}"))
+        aside = free_name(folder.resolve().with_name(f"{folder.resolve().name}-{stamp}"))
         aside.mkdir(parents=True)
         for file in earlier:
             shutil.move(file, aside / file.name)
@@ -37,42 +38,6 @@ def start_run(folder: Path) -> Path:
     for name in RUN_FILES:  # what a run that was killed while saving left behind
         (folder / f"{name}.tmp").unlink(missing_ok=True)
     return folder
-
-
-def _free_name(path: Path) -> Path:
-    """The path itself, or with -2, -3 ... behind it: one that does not exist yet."""
-    candidate, number = path, 2
-    while candidate.exists():
-        candidate, number = path.with_name(f"{path.stem}-{number}{path.suffix}"), number + 1
-    return candidate
-
-
-def new_file(path: Path, text: str) -> Path:
-    """Write a text to a new file, under another name where that one is taken; returns the name."""
-    path = _free_name(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
-    return path
-
-
-def write_atomically(path: Path, write) -> None:
-    """Call write(temporary path), then rename: whatever happens, `path` holds the old content or the new, whole."""
-    temporary = path.with_name(path.name + ".tmp")
-    try:
-        write(temporary)
-        with open(temporary, "rb+") as file:  # on disk before it gets its name
-            os.fsync(file.fileno())
-    except BaseException:  # a full disk should not be kept full by half a file
-        temporary.unlink(missing_ok=True)
-        raise
-    for attempt in range(5):
-        try:
-            os.replace(temporary, path)
-            return
-        except PermissionError:  # Windows, while a virus scanner or another process still reads the old file
-            if attempt == 4:
-                raise
-            time.sleep(0.1)
 
 
 def save_checkpoint(path: Path, lesson: str, model, config: dict, tokenizer, **rest) -> None:
@@ -87,12 +52,12 @@ def save_checkpoint(path: Path, lesson: str, model, config: dict, tokenizer, **r
     write_atomically(path, write)
 
 
-def load_checkpoint(path: Path, lesson: str, device: str = "cpu") -> dict:
-    """Read a checkpoint of this lesson, mapped to the device. Raises LearnerError where it cannot be used."""
+def load_checkpoint(path: Path, lesson: str) -> dict:
+    """Read a checkpoint of this lesson, wherever it was made, to the CPU. Raises LearnerError if it cannot be used."""
     if not path.exists():
         raise LearnerError(f"no checkpoint at {relative(path)}: train first (python train.py) or give --checkpoint")
     try:
-        checkpoint = torch.load(path, map_location=device, weights_only=True)
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises half a dozen types for a damaged file
         raise LearnerError(
             f"{relative(path)} cannot be read as a checkpoint ({type(error).__name__}): train again, or give another"
@@ -109,7 +74,7 @@ def log_metrics(folder: Path, **values) -> None:
     path = folder / "metrics.jsonl"
     cut_off = path.exists() and not path.read_bytes().endswith(b"\n")
     with open(path, "a", encoding="utf-8", newline="\n") as file:
-        file.write("\n" * cut_off + json.dumps(values) + "\n")
+        file.write("\n" * cut_off + json.dumps(finite(values)) + "\n")
 
 
 def read_metrics(folder: Path) -> list[dict]:
@@ -121,12 +86,6 @@ def read_metrics(folder: Path) -> list[dict]:
         except json.JSONDecodeError:
             continue
     return rows
-
-
-def write_json(path: Path, value) -> None:
-    """Write an object as readable JSON, atomically."""
-    text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
-    write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8", newline="\n"))
 
 
 def write_summary(folder: Path, **values) -> dict:
@@ -166,11 +125,3 @@ def git_commit() -> str | None:
     except OSError:
         return None
     return commit.stdout.strip() + ("+" if changed.stdout.strip() else "") if commit.returncode == 0 else None
-
-
-def relative(path: Path) -> str:
-    """The path as one would type it from here, where that is shorter."""
-    try:
-        return os.path.relpath(path) if len(os.path.relpath(path)) < len(str(path)) else str(path)
-    except ValueError:  # another drive on Windows
-        return str(path)

@@ -1,4 +1,4 @@
-"""The figures that several lessons draw. Each function writes one PNG; matplotlib is imported only here, when needed."""
+"""The figures that several lessons draw. Each writes one PNG; matplotlib is imported only when needed."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -74,8 +74,8 @@ def plot_recall(path: Path, curves: dict[str, list[dict]], title: str = "Recall 
     rows = max(curves.values(), key=len)
     for (name, bands), colour in zip(curves.items(), COLOURS * 3, strict=False):
         x = [(band["low"] * band["high"]) ** 0.5 for band in bands]
-        ax.errorbar(x, [band["accuracy"] for band in bands], [band["error"] for band in bands], label=name, color=colour,
-                    marker="o", markersize=5, capsize=3)  # fmt: skip
+        accuracy, error = [band["accuracy"] for band in bands], [band["error"] for band in bands]
+        ax.errorbar(x, accuracy, error, label=name, color=colour, marker="o", markersize=5, capsize=3)
     chance = [band["chance"] for band in rows]
     ax.plot([(band["low"] * band["high"]) ** 0.5 for band in rows], chance, "--", color="#555555", label="chance")
     ax.set_xscale("log")
@@ -99,7 +99,8 @@ def plot_text_heatmap(path: Path, text: str, rows: dict[str, Sequence[float]], t
 
     lines = [text[i : i + columns] for i in range(0, len(text), columns)]
     height = max(1.0, 0.25 * len(lines) + 0.35) * len(rows)
-    fig, axes = plt.subplots(len(rows), 1, figsize=(columns * 0.115, height), dpi=110, squeeze=False, layout="constrained")
+    size = (columns * 0.115, height)
+    fig, axes = plt.subplots(len(rows), 1, figsize=size, dpi=110, squeeze=False, layout="constrained")
     fig.suptitle(title)
     for ax, (name, values) in zip(axes[:, 0], rows.items(), strict=True):
         grid = [[float("nan")] * columns for _ in lines]

@@ -1,15 +1,14 @@
 """The built-in corpus: short fables drawn from a small probabilistic grammar, so that its exact entropy is known.
 
-The grammar is data: the word lists and the RULES below. One small engine reads it and needs somebody to make its
-choices. A random generator makes them and draws a fable; a parser makes them by looking at a text and so recovers what
-was drawn; an odometer makes them all, one after another, and lists every text (for small grammars, in the tests).
+The grammar is data: WORDS and RULES below. A small engine tells a text from it and needs somebody to make its choices.
+A random generator makes them and so draws a fable; a parser makes them by looking at a fable and so recovers what was
+drawn; an odometer makes them all, one way after another, and lists every text (of a small grammar, in the tests).
 
-    >>> fables = draw_fables(seed=1, characters=2000)
-    >>> print(fables.text, fables.floor, fables.points[0])
+    fables = draw_fables(seed=1, characters=2000)
+    print(fables.text, fables.floor, fables.points[0])
 
-Nobody can predict this text better, on average, than the grammar that made it: `floor`, in nats per character, is the
-loss that no honest model goes below. `points` are the places where a word is certain for whoever remembers the story.
-Standard library only; the same text on every machine and every Python (`SHA256`).
+`floor`, in nats per character, is what the grammar itself pays for this text. No honest model of fables pays less on
+average. `points` are the places where the story so far leaves one word only. The same text on every Python (SHA256).
 """
 
 import math
@@ -22,96 +21,90 @@ from itertools import accumulate
 from typing import NamedTuple
 
 # ---------------------------------------------------------------------------------------------------------------------
-# The words that a story draws once and then remembers. All members of a list are equally likely. A word has forms:
-# {hero} "fox", {a hero} "a fox", {he hero} "he", {His hero} "His" ...
+# The words that a story draws and then remembers, each list with equal chances. A word has forms: {hero} is "fox",
+# {a hero} "a fox", {he hero} "he", {His hero} "His" ...
 
 
-def _forms(word: str, **forms: str) -> dict[str, str]:
-    forms = {"": word, "a": ("an " if word[0] in "aeiou" else "a ") + word} | forms
-    return forms | {name.capitalize(): form.capitalize() for name, form in forms.items() if name}
-
-
-def _animals(he: str, she: str, it: str) -> list[dict[str, str]]:
-    return (
-        [_forms(word, he="he", him="him", his="his") for word in he.split()]
-        + [_forms(word, he="she", him="her", his="her") for word in she.split()]
-        + [_forms(word, he="it", him="it", his="its") for word in it.split()]
-    )
-
-
-def _folk(one: str, many: str) -> list[dict[str, str]]:
-    return [_forms(word, this=f"this {word}", was="was", has="has", does="does") for word in one.split()] + [
-        _forms(word, this=f"these {word}", was="were", has="have", does="do") for word in many.split()
-    ]
+def _words(words: str, **forms: str) -> list[dict[str, str]]:
+    listed = []
+    for word in words.split():
+        of = {"a": ("an " if word[0] in "aeiou" else "a ") + word} | {k: v.format(word) for k, v in forms.items()}
+        listed.append({"": word} | of | {form.capitalize(): text.capitalize() for form, text in of.items()})
+    return listed
 
 
 WORDS = {
-    "animal": _animals("fox bear goat donkey rooster", "owl hen cat magpie turtle", "mouse lamb ant duckling snail crab"),
-    "object": [_forms(w) for w in "lantern key bell drum rope acorn umbrella spoon candle whistle jug fiddle "
-               "mirror needle teapot quilt".split()],
-    "place": [_forms(w) for w in "mill orchard bridge cave harbour tower garden lake forge island palace quarry "
-              "rock stable village wharf".split()],
-    "folk": _folk("miller tailor widow cobbler", "sisters children weavers pilgrims"),
-    "number": [_forms(w) for w in "two three four five six".split()],
-    "sound": [_forms(w, s=w + "s") for w in "knock tap bang thump".split()],
+    "animal": _words("fox bear goat donkey rooster", he="he", him="him", his="his")
+    + _words("owl hen cat magpie turtle", he="she", him="her", his="her")
+    + _words("mouse lamb ant duckling snail crab", he="it", him="it", his="its"),
+    "object": _words("lantern key bell drum rope acorn umbrella spoon")
+    + _words("candle whistle jug fiddle mirror needle teapot quilt"),
+    "place": _words("mill orchard bridge cave harbour tower garden lake")
+    + _words("forge island palace quarry rock stable village wharf"),
+    "folk": _words("miller tailor widow cobbler", this="this {}", was="was", has="has")
+    + _words("sisters children weavers pilgrims", this="these {}", was="were", has="have"),
+    "number": _words("two three four five six"),
+    "sound": _words("knock tap bang thump", s="{}s"),
 }
 
 # ---------------------------------------------------------------------------------------------------------------------
-# The rules. Under a rule's name stand its alternatives, WEIGHT|TEXT (no weight means 1), or on one line the words of a
-# list, commonest first (word k of them has weight 1/(k + 1), k = 1, 2, ...). In a text
-#     {rule}            goes on with one of that rule's alternatives
-#     {a hero=animal}   draws an animal that no other name holds now, calls it hero, and says it in the form "a"
-#     {he hero}         says the form "he" of the hero; {hero} says the plain word
-#     {!hero}           the same, and marks it as a recall point: whoever knows the story so far knows this word.
-#                       Its kind is the name (hero), "pronoun", "agreement", or given: {!owner:guest}
-#     {repeat sound number}  "knock, knock, knock."
-#     " and ` open and close double and single quotation marks, ( and [ open a bracket, ) closes the innermost one:
-#     each closing mark is a recall point, too. \n is a new line.
-# At every choice the text that follows tells the alternatives apart, so no text has two derivations.
+# The rules. Under a rule's name stand its alternatives, each WEIGHT|TEXT. In a text
+#     {weather}            goes on with one of the alternatives of the rule "weather"
+#     {noon, dawn}         goes on with one of these words, the first the likeliest: word k has the weight 1 / (k + 2);
+#                          NAME = noon, dawn makes a rule of such a list
+#     {a hero=animal}      draws an animal that no name holds now, calls it hero, and says it in the form "a"
+#     {hero}, {he hero}    says the word, or a form of it
+#     {!hero}, {!he hero}  the same, and marks a recall point: whoever knows the story so far knows this word. Its kind
+#                          is "pronoun", "agreement", the name (hero), or what is given: {!owner:guest}
+#     {repeat sound number}  says "knock, knock, knock."
+#     " and ` open and close double and single quotation marks; ( and [ open a bracket, ) closes the innermost one.
+#     Every closing mark is a recall point, too. \n is a new line.
+# Wherever there is a choice, the text that follows tells the alternatives apart: no text can be told in two ways.
 
 RULES = r"""
 fable
-|{opening} {find}\n{unit} {unit} {unit}{more}
+1|{opening} {find}\n{unit} {unit} {unit}{more}
 more
 5| {unit}{more}
 2|\n{unit}{more}
-3|\n{ending}
+3|\n{ending}\n{moral}\n\n
 
 opening
-4|Once upon a time {a hero=animal} lived {by} the {place=place}{company}
+3|Once upon a time {a hero=animal} lived {by} the {place=place}{company}
 3|Long ago, when {olden}, {a hero=animal} had a {small} house {by} the {place=place}{company}
-2|There was once {a hero=animal}, known to all as the {!hero} of the {place=place}.
-2|In the days of {elder}, {a hero=animal} came to live {by} the {place=place}{company}
-1|Far from the {land=place}, but close to the {place=place}, there lived {a hero=animal}.
-1|Next door to {a guest=animal}, {by} the {place=place}, lived {a hero=animal}, {trait} but {virtue}.
+3|{A hero=animal} and {a guest=animal} were once friends, and the {!hero} lived {by} the {place=place}.
+1|There was once {a hero=animal}, known to all as the {!hero} of the {place=place}.
+2|In the days of {the old king, the great flood}, {a hero=animal} came to live {by} the {place=place}{company}
+2|Far from the {land=place}, but close to the {place=place}, there lived {a hero=animal}.
+2|Next door to {a guest=animal}, {by} the {place=place}, lived {a hero=animal}, {trait} but {virtue}.
 by = by, behind, near, below
+olden = the hills were young, nobody was in a hurry, kings baked bread
+small = small, crooked, green
+trait = proud, idle, greedy, stubborn
+virtue = kind, honest, patient, curious, happy
 company
-3|.
+2|.
 3|, {trait} but {virtue}.
 2|, with {a guest=animal} for a neighbour.
+2|, far from the {land=place}, and went no further than the {!place}.
 2|, and went no further than the {!place}.
 1|, and all the songs there were about the {!hero}.
-olden = the hills were young, bread was sweeter, nobody was in a hurry
-small = small, crooked, green, leaky
-worn = small, old, cracked
-trait = proud, idle, greedy, stubborn, timid
-virtue = kind, honest, patient, curious, happy
-elder = our grandmothers, the old king, the great flood
 
 find
-3|One {morning} {!he hero} found {a object=object} {spot}{claim}
+3|One {morning, evening, day, winter, market day} {!he hero} found {a object=object} {spot}{claim}
 2|{!He hero} owned nothing but {a object=object}{claim}
-2|For {!his hero} birthday a cousin sent {!him hero} {a object=object}{claim}
-1|Under the floor, {wrapped} in straw, lay {a object=object}{claim}
-morning = morning, evening, day, winter, market day
+2|{!He hero} wanted {a ware=object}, but all {!he hero} had was {a object=object}{claim}
+2|For {!his hero} birthday {a friend, an aunt, the old king} sent {!him hero} {a object=object}{claim}
+2|Under the floor, {hidden, asleep} in straw, lay {a object=object}{claim}
 spot = under a hedge, in the grass, by the road, in an old boot
 claim
 4|.
 2|, and {!he hero} was {mood}.
-2|, {worn} but loved, and the {!object} was never far away.
+2|, better than {a ware=object}, and the {!object} was never far away.
+1|, {small, old, cracked} but loved, and the {!object} was never far away.
+2|, the only one at the {!place}.
 1|, and nobody in the world was as {mood} as the {!hero}.
 mood = happy, content, sleepy, puzzled
-wrapped = hidden, asleep
 
 unit
 5|{weather}
@@ -125,69 +118,59 @@ unit
 2|{saying}
 
 weather
-2|All {night} the {wind} {blew} {over} the {fields}.
-2|{Rain} fell {softly} on the {fields}.
-1|A {thin} moon rose {softly} {over} the {fields}.
-1|By {noon} the {fields} were {bright} again.
+3|All {night} the {wind} {blew, sang, whispered} {over} the {fields}.
+3|{Rain, Snow, Moonlight} fell {softly} {over} the {fields}.
+2|A {thin, red, cold} moon rose {softly} {over} the {fields}.
+2|By {noon, dawn} the {fields} were {bright} again.
+1|The {wind} came {softly} {over} the {fields} and was gone by {noon, dawn}.
 night = night, day, week, summer
 wind = wind, rain, storm
-blew = blew, sang, whispered
-over = over, behind, across, under
-softly = softly, slowly, for hours, without a sound
+over = over, behind, across
+softly = softly, slowly, without a sound
 fields = fields, hills, roofs, woods, chimneys
-Rain = Rain, Snow, Moonlight
-thin = thin, red, cold
-noon = noon, dawn
 bright = bright, silver, white, quiet
 
 chores
-3|{!He hero} {mended} the {fence} and {painted} the {stairs}.
-2|Every {night} {!he hero} {mended} the {fence}, {sang} and {slept}.
-1|After that {!he hero} {sang}.
+3|{!He hero} {mended} the {fence} and {painted} the {walls}.
+2|Every {night} {!he hero} {mended} the {fence}, {sang} and {slept, went to bed}.
+2|After that {!he hero} {sang}.
+1|When all was {quiet, white, cold}, {!he hero} {painted} the {walls} and {sang}.
 mended = mended, swept, scrubbed
 painted = painted, counted, washed
 fence = fence, roof, chairs, floor
-stairs = stairs, windows, walls
+walls = walls, windows, stairs
 sang = baked bread, wrote a letter, fed the fire, washed {!his hero} hands, sang an old song
-slept = slept, went to bed
 
 crowd
-2|{This folk=folk} {beside} {!was folk} {busy}.
-1|They say that {this folk=folk} {beside} {!has folk} {never} {laughed}.
-1|Even {this folk=folk} {beside} {!was folk} {busy}, and that means {trouble}.
+3|{This folk=folk} {beside} {!was folk} {busy}.
+2|They say that {this folk=folk} {beside} {!has folk} {never, always, not once} {laughed, told the truth}.
+1|Even {this folk=folk} {beside} {!was folk} {busy}, and that means {nothing at all, rain, snow}.
+1|How {happy, idle, quiet} {this folk=folk} {beside} {!was folk}!
 beside = by the gate, with the red hats, from the next valley, at the windows, across the river, among the trees
 busy = never in a hurry, half asleep, too busy to look up, full of questions, fond of soup
-never = never, always, not once
-laughed = laughed, told the truth, gone home early
-trouble = trouble, rain, nothing at all
 
 knocking
 2|Then came {number=number} {s sound=sound} at the {door}: {repeat sound number} {after}
-1|Somewhere below there were {number=number} {s sound=sound}: {repeat sound number} {after}
+1|Somewhere {by} the stairs there were {number=number} {s sound=sound}: {repeat sound number} {after}
 door = door, window, wall
 after
 2|Nobody was there.
-2|"That makes {!number}," {!he hero} whispered.
+2|"That makes {!number}," {!he hero} {whispered, said}.
 1|Not one more, not one less: just {!number}.
-1|{!He hero} {waited}, but after those {!number} there was only the {wind}.
-waited = waited, listened
+1|{!He hero} {waited, listened}, but after those {!number} there was only the {wind}.
 
 rumour
 1|Nobody slept well that {night} {aside}.
 1|People said the {fields} were full of ghosts {aside}.
 1|Such things happen {aside}.
-1|The road home was long {aside}.
+1|The road to the {land=place} was long {aside}.
 aside
-2|({hearsay}{aside2}
-1|[{hearsay}{aside2}
-aside2
-3|)
-1| ({hearsay}{aside3})
-1| [{hearsay}{aside3})
-aside3
-2|)
-1| ({hearsay}))
-1| [{hearsay}))
+2|({hearsay}{deeper}
+1|[{hearsay}{deeper}
+deeper
+5|)
+2| ({hearsay}{deeper})
+1| [{hearsay}{deeper})
 hearsay = or so they say, my aunt was there, as everyone knows, I never asked why, the cook told me so, a long story
 
 visit
@@ -198,84 +181,72 @@ arrival
 1|At the gate stood {a guest=animal}, just back from the {land=place}, with {a ware=object}.
 came = came, walked, danced, wandered
 request
-2|"Will you {trade}?" asked the {!guest}.
-1|"I would give my {!ware} for {yours}," said the {!guest}.
-1|"What do you {keep} in there?" asked the {!guest}.
-1|The {!guest} {looked} in at the {door}.
-trade = trade, walk with me, sing with me
-yours = a crust of bread, a bed, yours, one kind word
-keep = keep, hide
-looked = looked, laughed, whispered
+2|"Will you {trade, sing with me}?" asked the {!guest}.
+3|"Will you come to the {!land} with me?" asked the {!guest}.
+2|"I would give my {!ware} for {a crust of bread, a bed, one kind word}," said the {!guest}.
+1|"What do you keep in there?" asked the {!guest}.
+1|The {!guest} {looked, laughed, sang} in at the {door, window}.
 reply
-3|"{no}, for {why}," {answered}
-1|But {!he hero} only {shook} {!his hero} head.
-no = Not today, Thank you, Perhaps tomorrow, Certainly not
+3|"{Not today, Thank you, Perhaps tomorrow, Certainly not}, for {why}," {answered}
+1|But {!he hero} only {shook, scratched} {!his hero} head.
 why
 2|the {!object} stays here
-2|I have {all}
-1|winter is near
-all = all I need, work to do, no time
+2|I have {all I need, work to do, no time}
+1|{winter, rain, the great flood} is near
 answered
 2|answered the {!hero}.
 1|{!he hero} said.
-shook = shook, scratched
 
 fair
-2|At the fair {a guest=animal} {had} {a ware=object} and {a rival=animal} {had} {a goods=object}. {query}
+2|At the {land=place} fair {a guest=animal} {had} {a ware=object} and {a rival=animal} {had} {a goods=object}. {query}
 1|Two strangers passed: {a guest=animal} with {a ware=object}, and {a rival=animal} with {a goods=object}. {query}
 had = had, sold, bought, lost
 query
-1|"Whose is the {ware}?" asked {a_child}. "The {!owner:guest} knows," said {the_cook}.
-1|"Whose is the {goods}?" asked {a_child}. "The {!owner:rival} knows," said {the_cook}.
+1|"Whose is the {ware}?" asked {a_child}. "It is the {!owner:guest}'s," said {the_cook}.
+1|"Whose is the {goods}?" asked {a_child}. "It is the {!owner:rival}'s," said {the_cook}.
 a_child = a child, a soldier, a beggar
 the_cook = the cook, the judge, the old king
 
 memory
-2|All the while the {!hero} {dreamt} of home.
-2|Still the {!hero} kept the {!object} {safe}.
-2|Back at the {!place} the {lamps} were {bright}.
-1|Word of the {!object} had reached {the_cook}.
-1|Home was still the {!place}, {come_what_may}.
-1|Only the {!hero} {knew} better.
-1|Inside, the {!object} lay {safe}.
-dreamt = dreamt, thought, spoke, sang
+3|All the while the {!hero} {dreamt, thought, spoke, sang} of home.
+3|Still the {!hero} kept the {!object} {safe}.
+3|Back at the {!place} the {lamps, windows, walls, trees} were {bright}.
+2|Word of the {!object} had reached {the_cook}.
+3|Home was still the {!place}, {come what may, rain or snow}.
+2|Only the {!hero} {knew, slept} better.
+2|Inside, the {!object} lay {safe}.
+2|Wherever {!he hero} went, the {!object} went too.
+3|In every dream the {!place} was {bright} and near.
+2|Not even the {!hero} {knew, asked} why.
 safe = safe, close, dry, under the bed
-lamps = lamps, windows, walls, trees
-come_what_may = come what may, rain or shine
-knew = knew, slept
 
 saying
-1|"{proverb}," {the_cook} used to say.
-1|"My father used to say, `{proverb}.`" sighed {a_child}.
+1|"{proverb}," they say at the {land=place}.
+1|"My father used to say, `{proverb},`" sighed {a_child}.
 proverb
 2|{Patience} is worth more than {gold}
-1|{Small} {gifts} go far
-1|He who {shares} is never {poor}
-1|What is {kept} too long grows {cold}
-1|Never {sell} {a_friend} for {gold}
+1|{Small, Slow, Gentle} {gifts, feet, words} go far
+1|He who {shares, listens, sings} is never {poor, alone, lost}
+1|What is {kept, hidden, wanted} too long grows {cold, heavy, old}
+1|Never {sell, trade} {a friend, a promise, your sleep} for {gold}
 Patience = Patience, Kindness, A friend, Sleep, An honest word
-Small = Small, Slow, Gentle
-gifts = gifts, feet, words
 gold = gold, a full purse, ten kings, a song
-shares = shares, listens, sings
-poor = poor, alone, lost
-kept = kept, hidden, wanted
-cold = cold, heavy, old
-sell = sell, trade
-a_friend = a friend, a promise, your sleep
 
 ending
-3|So in the end it was the {!hero} who kept the {!object}, {at_last}.\n{moral}
-2|To this day the {!object} hangs at the {!place}, where the {!hero} left it.\n{moral}
-2|If you pass the {!place} you may still hear the {!hero}, {at_last}.\n{moral}
-1|Nobody else wanted the {!object}, so it stayed with the {!hero}.\n{moral}
-at_last = and nobody minded, old and content, as was only right, singing
+3|So in the end it was the {!hero} who kept the {!object}, {and nobody minded, as was only right}.
+2|To this day the {!object} hangs {by} the {!place}, where the {!hero} left it.
+2|If you pass the {!place} you may still hear the {!hero}, {old and content, singing, half asleep}.
+2|Nobody else wanted the {!object}, so it stayed with the {!hero}.
 moral
-1|Moral: {proverb}.\n\n
-1|{proverb}.\n\n
+1|Moral: {proverb}.
+1|{proverb}.
 """
 
-SHA256 = {"train": "", "val": "", "test": ""}  # of the texts of splits()
+SHA256 = {  # of the texts of splits()
+    "train": "28e9acfb75248fa402f74c20fd02021f66982429c366f5fd927066ee98fdba2e",
+    "val": "490a5be9bde072b36d045bcc886d051ba91eef83379c6d49f7322e9b7a8e3c87",
+    "test": "f9aaf50f7e1d936af4a121a9bbeb1132cfb5e10f880ca0bf6e01c6e21ee1d500",
+}
 
 # ---------------------------------------------------------------------------------------------------------------------
 # What is drawn
@@ -285,8 +256,8 @@ SHA256 = {"train": "", "val": "", "test": ""}  # of the texts of splits()
 class RecallPoint:
     """A place in the text where the grammar leaves one word only, which the story so far determines.
 
-    kind        hero, object, place (named at the start), guest, ware (the latest visitor), owner (who has what?),
-                pronoun, agreement, number, count (does the list go on?), quote, bracket
+    kind        hero, object, place (named at the start); guest, ware, land (the latest visitor, with what, from where);
+                owner (who has what?), pronoun, agreement, number, count (does the list go on?), quote, bracket
     start       index in the text of the word's first character
     answer      the word
     candidates  all members of its category that a model can be asked to choose from, the answer among them; no one of
@@ -325,7 +296,9 @@ class Fables:
 
 
 def draw_fables(seed: int, characters: int) -> Fables:
-    """Draw whole fables until the text has at least that many characters."""
+    """Draw whole fables until the text has at least that many characters. Raises ValueError for less than one."""
+    if characters < 1:
+        raise ValueError(f"characters must be at least 1, got {characters}")
     rng = random.Random(seed)
     pieces, spans, points, at = [], [], [], 0
     while at < characters:
@@ -362,7 +335,8 @@ def fable_nll(text: str) -> float:
 # The engine
 
 CLOSING = {"(": ")", "[": "]", '"': '"', "'": "'"}
-PRONOUNS, VERBS = ("he", "him", "his", "He", "Him", "His"), ("was", "has", "does")
+PRONOUNS, VERBS = ("he", "him", "his", "He", "His"), ("was", "has")
+SLOT = r"(!)?(?:(\w+):)?(?:(.+) )?(\w+)(?:=(\w+))?"  # !kind:form name=category, most of it optional
 
 
 class Rule(NamedTuple):
@@ -383,50 +357,54 @@ class Grammar:
     """Rules and words, read from the notation above. start: the rule that every text begins with."""
 
     def __init__(self, rules: str, words: dict[str, list[dict[str, str]]], start: str = "fable"):
-        self.words, self.start, self.rules = words, start, {}
-        blocks: dict[str, list[tuple[float, str]]] = {}
-        for line in filter(None, rules.splitlines()):
-            if "|" in line:
-                weight, text = line.split("|", 1)
-                blocks[name].append((float(weight or 1), text.replace(r"\n", "\n")))
-            elif " = " in line:
-                name, options = line.split(" = ")
-                blocks[name] = [(1 / (k + 1), word) for k, word in enumerate(options.split(", "), start=1)]
+        blocks = re.findall(r"^(\w+)(?: = (.*)|((?:\n.*\|.*)+))", rules, re.MULTILINE)
+        self.words, self.start = words, start
+        self.rules: dict[str, Rule] = {name: None for name, _, _ in blocks}  # all names first: rules name one another
+        for name, listed, lines in blocks:
+            if listed:
+                self.rules[name] = self._list(listed)
             else:
-                name = line
-                blocks[name] = []
-        for name, lines in blocks.items():
-            self.rules[name] = _rule([self._steps(text, blocks) for _, text in lines], [weight for weight, _ in lines])
+                weights, texts = zip(*(line.split("|", 1) for line in lines.split("\n")[1:]), strict=True)
+                self.rules[name] = _rule([self._steps(text) for text in texts], [float(weight) for weight in weights])
+        self.candidates = {
+            (category, form): tuple(dict.fromkeys(word[form] for word in listed))
+            for category, listed in words.items()
+            for form in listed[0]
+        }
         self.uniform = {n: _rule([()] * n, [1.0] * n) for n in range(1, 1 + max(map(len, words.values()), default=0))}
 
-    def _steps(self, text: str, blocks: dict) -> tuple:
-        """A rule's text as steps (what, ...)."""
+    def _list(self, listed: str) -> Rule:
+        options = listed.split(", ")
+        return _rule([self._steps(option) for option in options], [1 / (k + 3) for k in range(len(options))])
+
+    def _steps(self, text: str) -> tuple:
+        """A text of the notation as steps: ("text", "One "), ("rule", "morning"), ("draw", ...) ..."""
         steps, quotes = [], []
         for slot, mark, piece in re.findall(r"\{(.*?)\}|([\"`(\[)])|([^{}\"`(\[)]+)", text):
-            name, _, category = slot.partition("=")
-            form, _, name = name.rpartition(" ")
-            recall, form = form.startswith("!") or name.startswith("!"), form.removeprefix("!")
-            kind, _, name = name.removeprefix("!").rpartition(":")
             if piece:
-                steps.append(("text", piece))
-            elif mark in ("(", "["):
-                steps.append(("open", mark))
+                steps.append(("text", piece.replace(r"\n", "\n")))
             elif mark == ")":
-                steps.append(("close", None))
-            elif mark and quotes and quotes[-1] == mark:
-                steps.append(("close", quotes.pop().replace("`", "'")))
+                steps.append(("close", None))  # whichever bracket is open
+            elif mark in quotes:
+                quotes.remove(mark)
+                steps.append(("close", mark.replace("`", "'")))
             elif mark:
-                quotes.append(mark)
+                quotes += [mark] * (mark in '"`')
                 steps.append(("open", mark.replace("`", "'")))
-            elif category:
-                steps.append(("draw", name, category, form))
-            elif slot in blocks:
+            elif slot in self.rules:
                 steps.append(("rule", slot))
-            elif slot.startswith("repeat "):
-                steps.append(("repeat", form.removeprefix("repeat "), name))
+            elif ", " in slot:
+                self.rules[slot] = self._list(slot)
+                steps.append(("rule", slot))
             else:
-                kind = kind or ("pronoun" if form in PRONOUNS else "agreement" if form in VERBS else name)
-                steps.append(("say", name, form, kind if recall else None))
+                recall, kind, form, name, category = re.fullmatch(SLOT, slot).groups(default="")
+                if category:
+                    steps.append(("draw", name, category, form))
+                elif form.startswith("repeat "):
+                    steps.append(("repeat", form.removeprefix("repeat "), name))
+                else:
+                    kind = kind or ("pronoun" if form in PRONOUNS else "agreement" if form in VERBS else name)
+                    steps.append(("say", name, form, kind if recall else None))
         return tuple(steps)
 
     def draw(self, rng: random.Random, at: int = 0) -> "Telling":
@@ -452,17 +430,22 @@ class Grammar:
         script: list[int] = []
         while True:
             made: list[tuple[int, int]] = []
-
-            def next_choice(telling: Telling, rule: Rule) -> int:
-                made.append((script[len(made)] if len(made) < len(script) else 0, len(rule.options)))
-                return made[-1][0]
-
-            yield Telling(self, next_choice)
+            yield Telling(self, _follow(script, made))
             while made and made[-1][0] + 1 == made[-1][1]:
                 made.pop()
             if not made:
                 return
             script = [choice for choice, _ in made[:-1]] + [made[-1][0] + 1]
+
+
+def _follow(script: list[int], made: list[tuple[int, int]]) -> Callable:
+    """Makes the choices of a script, then the first one always. Notes each, with the number of options, in `made`."""
+
+    def choose(telling: "Telling", rule: Rule) -> int:
+        made.append((script[len(made)] if len(made) < len(script) else 0, len(rule.options)))
+        return made[-1][0]
+
+    return choose
 
 
 class Telling:
@@ -532,7 +515,7 @@ class Telling:
         """A word that is known already."""
         answer = self.held[name][form]
         if kind:
-            candidates = tuple(dict.fromkeys(word[form] for word in self.grammar.words[self.category[name]]))
+            candidates = self.grammar.candidates[self.category[name], form]
             given = self.mentioned[name] if kind == "pronoun" else self.named[name]
             self.points.append(RecallPoint(kind, self.at, answer, candidates, self.at - given))
         if form == "":
@@ -554,24 +537,20 @@ class Telling:
     def fits(self, steps: tuple, text: str, at: int) -> bool:
         """Could the text go on like this from `at`? Looks as far as the first choice; past its end all is well."""
         for step in steps:
-            match step:
-                case ("text", piece):
-                    pass
-                case ("rule", name):
-                    return any(self.fits(option, text, at) for option in self.grammar.rules[name].options)
-                case ("draw", _, category, form):
-                    return any(self.fits((("text", word[form]),), text, at) for word in self.free(category))
-                case ("say", name, form, _):
-                    piece = self.held[name][form]
-                case ("open", piece):
-                    pass
-                case ("close", piece):
-                    piece = piece or CLOSING[self.opened[-1][0]]
-                case ("repeat", sound, _):
-                    piece = self.held[sound][""]  # its first word; the rest is certain
-            if not text.startswith(piece, at) and not piece.startswith(text[at:]):
+            what = step[0]
+            if what == "text" or what == "open":
+                piece = step[1]
+            elif what == "rule":
+                return any(self.fits(option, text, at) for option in self.grammar.rules[step[1]].options)
+            elif what == "draw":
+                return any(self.fits((("text", word[step[3]]),), text, at) for word in self.free(step[2]))
+            elif what == "close":
+                piece = step[1] or CLOSING[self.opened[-1][0]]
+            else:  # a word that is held, or several times a sound, of which the first will do
+                piece = self.held[step[1]][step[2] if what == "say" else ""]
+            start, at = at, at + len(piece)
+            if not piece.startswith(text[start:at]):
                 return False
-            at += len(piece)
         return True
 
 

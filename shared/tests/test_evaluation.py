@@ -55,6 +55,7 @@ def by_hand(model, token_ids) -> torch.Tensor:
     return torch.tensor(losses, dtype=torch.float64)
 
 
+@settings(deadline=None)
 @given(token_ids=texts)
 def test_a_uniform_model_pays_ln_v_for_every_token_but_the_first(token_ids):
     losses = evaluation.token_losses(Uniform(), token_ids, chunk_length=8)

@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from shared import console, runs
+from shared import console, files, runs
 from shared.console import LearnerError
+from shared.files import relative
 
 LESSON = "model-00-test"
 
@@ -125,7 +126,7 @@ def test_out_that_is_a_file_or_below_one(tmp_path, below):
 
 def test_new_file_never_overwrites(tmp_path):
     path = tmp_path / "texts" / "story.txt"
-    written = [runs.new_file(path, f"text {number}") for number in range(4)]
+    written = [files.new_file(path, f"text {number}") for number in range(4)]
     assert written[0] == path and len(set(written)) == 4
     assert [file.read_text(encoding="utf-8") for file in written] == [f"text {number}" for number in range(4)]
     assert all(file.suffix == ".txt" for file in written)
@@ -149,7 +150,7 @@ def test_write_atomically_has_the_content_on_disk_before_it_gets_its_name(tmp_pa
 
     monkeypatch.setattr(os, "fsync", watched_fsync)
     monkeypatch.setattr(os, "replace", watched_replace)
-    runs.write_atomically(path, lambda temporary: temporary.write_text("newer", encoding="utf-8"))
+    files.write_atomically(path, lambda temporary: temporary.write_text("newer", encoding="utf-8"))
     assert events == [("fsync", 5, "old"), ("replace", path)]
     assert path.read_text(encoding="utf-8") == "newer"
     assert list(tmp_path.iterdir()) == [path]
@@ -163,9 +164,9 @@ def test_write_atomically_waits_for_a_reader_on_windows(tmp_path, monkeypatch):
             raise refusals.pop()
         replace(source, target)
 
-    monkeypatch.setattr(runs.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(files.time, "sleep", lambda seconds: None)
     monkeypatch.setattr(os, "replace", busy)
-    runs.write_atomically(path, lambda temporary: temporary.write_text("new", encoding="utf-8"))
+    files.write_atomically(path, lambda temporary: temporary.write_text("new", encoding="utf-8"))
     assert path.read_text(encoding="utf-8") == "new" and not refusals
 
 
@@ -179,7 +180,7 @@ def test_a_full_disk_leaves_the_old_file_whole_and_no_half_one(tmp_path):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with pytest.raises(OSError) as caught:
-        runs.write_atomically(path, half)
+        files.write_atomically(path, half)
     assert caught.value.errno == errno.ENOSPC
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
@@ -247,7 +248,7 @@ def test_broken_checkpoints_are_one_line_each(tmp_path, monkeypatch):
             runs.load_checkpoint(path, LESSON)
         message = str(caught.value)
         assert "\n" not in message and "cannot be read as a checkpoint" in message, name
-        assert runs.relative(path) in message, name
+        assert relative(path) in message, name
     assert not Path("you-have-been-had").exists()
 
 
@@ -427,6 +428,6 @@ def test_git_commit_marks_changed_files(tmp_path, monkeypatch):
 
 def test_relative_is_the_shorter_way_to_write_a_path(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert runs.relative(tmp_path / "best.pt") == "best.pt"
+    assert files.relative(tmp_path / "best.pt") == "best.pt"
     monkeypatch.chdir(Path(tmp_path.anchor))
-    assert Path(runs.relative(tmp_path)).resolve() == tmp_path.resolve()
+    assert Path(files.relative(tmp_path)).resolve() == tmp_path.resolve()

@@ -64,7 +64,8 @@ def kept(logits, **settings):
 def test_filters_by_example():
     assert kept([1.0, 3.0, 3.0, 3.0], temperature=0) == [1]
     assert kept([1.0, 3.0, 3.0, 3.0], top_k=2) == [1, 2]
-    assert kept([0.0] * 10, top_p=0.7) == list(range(7))
+    assert kept([0.0] * 10, top_p=0.8) == list(range(8))
+    assert kept([0.0] * 3000, top_k=3) == [0, 1, 2]
     assert kept([0.0, -50.0, -math.inf], top_p=1.0) == [0, 1]
     # top_k first: of a, b (3 : 2) alone, a has 0.6, so 0.55 is reached by a; without top_k it has 0.5 and is not enough
     logits = torch.tensor([0.5, 1 / 3, 1 / 6]).log().tolist()

@@ -177,6 +177,14 @@ def many_words(count):
     return " ".join(syllables[i % 105] + syllables[i * i % 101] + syllables[i // 7 % 105] for i in range(count))
 
 
+def test_unigram_words_carry_the_space_before_them_and_newlines_stand_alone():
+    words = many_words(3000)
+    unigram = train_tokenizer("unigram", words + "\n" + words.replace(" ", "\n"), vocab_size=400)
+    texts = [unigram.decode([i]) for i in range(unigram.vocab_size)]
+    assert any(text[0] == " " and len(text) > 1 for text in texts)
+    assert not [text for text in texts if len(text) > 1 and ("\n" in text or " " in text[1:])]
+
+
 @pytest.mark.parametrize(("name", "size"), [("bpe", 256), ("bpe", 700), ("unigram", 30), ("unigram", 500)])
 def test_vocab_size_is_exact(name, size):
     assert train_tokenizer(name, many_words(6000), vocab_size=size).vocab_size == size
