@@ -16,7 +16,7 @@ def show_state(session: Session) -> None:
     model, tokenizer = session.model, session.tokenizer
     wanted = model.config.order - 1
     context = session.sampler.state[0].tolist()
-    say(f"  remembers {wanted} tokens: {' '.join(tokenizer.token_text(token) for token in context) or '(nothing yet)'}")
+    say(f"  remembers up to {wanted} tokens: {' '.join(tokenizer.token_text(token) for token in context) or '(nothing yet)'}")
     found = model.continuations(context)
     if found and len(found[0][0]) < len(context):
         then = "it backs off" if model.config.smoothing in INTERPOLATES else "every token is as likely as the next"
@@ -24,8 +24,8 @@ def show_state(session: Session) -> None:
     width = max(len(context_label(tokenizer, suffix)) for suffix, _ in found)
     for suffix, pairs in found:
         total = sum(count for _, count in pairs)
-        top = "  ".join(f"{tokenizer.token_text(token)} {count:,}" for token, count in pairs[:6])
-        more = f"  and {len(pairs) - 6:,} more" if len(pairs) > 6 else ""
+        top = "  ".join(f"{tokenizer.token_text(token)} {count:,}" for token, count in pairs[:5])
+        more = f"  and {len(pairs) - 5:,} more" if len(pairs) > 5 else ""
         say(f"  {context_label(tokenizer, suffix):>{width}}  {total:>9,} times, then:  {top}{more}")
 
 

@@ -235,3 +235,12 @@ def test_a_text_shorter_than_the_order_still_trains():
     model = lesson.NGramLM(lesson.NGramConfig(3, order=8))
     model.fit(torch.tensor([0, 1, 2]))
     assert torch.isfinite(model.log_prob(torch.tensor([0, 1, 2, 0]))).all()
+
+
+def test_the_worked_example_of_the_readme():
+    letters = "abcdr"
+    model = lesson.NGramLM(lesson.NGramConfig(5, order=2))
+    model.fit(torch.tensor([letters.index(letter) for letter in "abracadabra"]))
+    probabilities = model(torch.tensor([[letters.index("a")]]))[0][0, 0].exp()
+    expected = {"a": 0.2, "b": 0.325, "c": 0.2, "d": 0.2, "r": 0.075}
+    assert torch.allclose(probabilities, torch.tensor([expected[letter] for letter in letters]))

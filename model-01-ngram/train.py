@@ -36,7 +36,7 @@ PRESETS = {
     "ladder": {"order": 10, "dataset": "fables"},
 }
 EXPECTED = {"default": (1.51, 1.53), "quick": (1.71, 1.73)}  # nats per character on shakespeare, as results/ has them
-UNUSED = ("epochs", "steps", "minutes", "learning_rate", "batch_size")
+UNUSED = ("epochs", "steps", "minutes", "learning_rate", "batch_size", "device", "precision")
 
 
 def arguments():
@@ -52,8 +52,9 @@ def arguments():
         raise LearnerError(f"no smoothing is called {args.smoothing!r}:{nearest(args.smoothing, SMOOTHINGS)}")
     if args.resume:
         raise LearnerError("counting takes seconds and is never left half done: run again without --resume")
-    if given := [name for name in UNUSED if getattr(args, name) is not None]:
-        warn(f"counting reads the text once, without steps: {', '.join(given)} changes nothing in this lesson")
+    given = [name for name in UNUSED if getattr(args, name) not in (None, "auto")]
+    if given:
+        warn(f"counting reads the text once, on the CPU, without steps: {', '.join(given)} changes nothing here")
     return args
 
 

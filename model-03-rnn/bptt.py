@@ -53,7 +53,7 @@ class Recurrence(torch.autograd.Function):
         x, h, weight_ih, weight_hh = ctx.saved_tensors
         steps, batch, hidden_size = h[1:].shape
         dz = grad_outputs.transpose(0, 1).clone(memory_format=torch.contiguous_format)  # (4) dL/dh_t, the direct part
-        pass
+        dz[-1] += grad_state  # (4) for t = T
         dz_steps = dz.unbind(0)
         h_steps = h.unbind(0)
         for t in range(steps - 1, -1, -1):

@@ -59,11 +59,10 @@ def _stop(line: str) -> int:
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
-    """' Did you mean ...?' where a name comes close, and the list of all names."""
+    """' did you mean ...?' where a name comes close, else the list of all names: the end of an error line."""
     names = list(names)
     close = difflib.get_close_matches(name, names, n=1)
-    hint = f" did you mean {close[0]}?" if close else ""
-    return f"{hint} (there are: {', '.join(names)})"
+    return f" did you mean {close[0]}?" if close else f" there are {', '.join(names)}"
 
 
 def common_flags(parser: argparse.ArgumentParser, presets: dict[str, dict]) -> None:
@@ -79,7 +78,7 @@ def common_flags(parser: argparse.ArgumentParser, presets: dict[str, dict]) -> N
     add("--minutes", type=positive_float, help="fit the schedule to so many minutes")
     add("--lr", type=positive_float, dest="learning_rate", help="learning rate")
     add("--batch-size", type=positive_int, help="sequences per step")
-    add("--seed", type=int, default=1337, help="everything random follows from it (%(default)s)")
+    add("--seed", type=seed, default=1337, help="everything random follows from it (%(default)s)")
     add("--device", default="auto", help="auto, cpu, cuda or mps (%(default)s)")
     add("--precision", default="auto", choices=("auto", "float32", "bf16"), help="%(default)s")
     add("--out", type=Path, help="run folder (default: checkpoints/ of the lesson)")
@@ -103,7 +102,7 @@ def sampling_flags(parser: argparse.ArgumentParser) -> None:
     add("--top-k", type=int, help="draw among the k likeliest tokens only")
     add("--top-p", type=float, help="draw among the likeliest tokens that together have probability p")
     add("--greedy", action="store_true", help="always take the likeliest token")
-    add("--seed", type=int, default=1337, help="same seed, same text (%(default)s)")
+    add("--seed", type=seed, default=1337, help="same seed, same text (%(default)s)")
     add("--stateless", action="store_true", help="forget the state before every token, to see what that ruins")
 
 
@@ -123,7 +122,15 @@ def positive_float(text: str) -> float:
     return value
 
 
-positive_int.__name__, positive_float.__name__ = "whole number", "number"  # what argparse calls them in its errors
+def seed(text: str) -> int:
+    """An argparse type: a whole number that a random generator takes."""
+    value = int(text)
+    if not 0 <= value < 2**63:
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number from 0 to 2^63 - 1")
+    return value
+
+
+positive_int.__name__, positive_float.__name__, seed.__name__ = "whole number", "number", "seed"  # for argparse's errors
 
 
 class Progress:

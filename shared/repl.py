@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from shared.console import LearnerError, nearest, positive_int, say, warn
+from shared.console import LearnerError, nearest, positive_int, say, seed, warn
 from shared.files import new_file, relative
 from shared.sampling import Sampler, check_settings, start_token
 from shared.tokenizers import keep_known, stream_text
@@ -38,6 +38,16 @@ NEEDS = {
     "/top-p": "a number or off, for example 0.9",
     "/length": "a whole number above zero, for example 500",
     "/seed": "a whole number, for example 1337",
+}
+
+
+SETTINGS = {  # what a command without an argument shows
+    "/temperature": lambda session: session.settings["temperature"],
+    "/top-k": lambda session: session.settings["top_k"] or "off",
+    "/top-p": lambda session: session.settings["top_p"] or "off",
+    "/greedy": lambda session: "on" if session.settings.get("greedy") else "off",
+    "/stateless": lambda session: "on" if session.settings.get("stateless") else "off",
+    "/length": lambda session: session.length,
 }
 
 
@@ -162,6 +172,8 @@ class Repl:
         elif name == "/state":
             session.need_text()
             self.show_state(session)
+        elif name in SETTINGS and not argument:
+            say(f"  {name[1:]} {SETTINGS[name](session)}")
         elif name == "/temperature":
             session.change(temperature=number(argument, float, name))
         elif name == "/top-k":
@@ -176,9 +188,12 @@ class Repl:
             session.generator.manual_seed(number(argument, seed, name))
         elif name == "/reset":
             session.reset()
+            say("  all forgotten: back to the start of a text")
         elif name == "/save":
             if not argument:
                 raise LearnerError("/save needs the name of a file: /save my-text.txt")
+            if not session.token_ids:
+                raise LearnerError("there is no text to save yet: type something first")
             try:
                 path = Path(argument).expanduser()
                 if path.is_dir():
@@ -191,6 +206,8 @@ class Repl:
         else:
             names = [usage.split()[0] for usage in HELP] + list(self.extra)
             raise LearnerError(f"no command is called {name}:{nearest(name, names)}")
+        if name in SETTINGS and argument:
+            say(f"  {name[1:]} {SETTINGS[name](session)}")
 
 
 def number(text: str, kind: Callable, name: str):
@@ -201,12 +218,6 @@ def number(text: str, kind: Callable, name: str):
         raise LearnerError(f"{name} needs {NEEDS[name]}{f', not {text!r}' if text else ''}") from error
 
 
-def seed(text: str) -> int:
-    """A whole number that a generator takes."""
-    torch.Generator().manual_seed(int(text))
-    return int(text)
-
-
 def switch(text: str, name: str) -> bool:
     """Read on or off typed behind a command."""
     if text not in ("on", "off"):
@@ -215,15 +226,22 @@ def switch(text: str, name: str) -> bool:
 
 
 def show_probs(session: Session, rows: int = 12) -> None:
-    """Bars of the likeliest next tokens, before temperature and filters, and the entropy in bits."""
+    """Bars of the likeliest next tokens, and the entropy in bits; beside them, how often the settings draw each."""
     log_probs = torch.log_softmax(session.sampler.logits.double().cpu(), dim=-1)
     prob = log_probs.exp()
     entropy = float(-(prob * log_probs.clamp(min=-1e9)).sum() + 0.0) / math.log(2)
     top = prob.topk(min(rows, len(prob)))
     width = max(len(session.tokenizer.token_text(int(token))) for token in top.indices)
+    drawn = session.sampler.distribution()
+    filtered = not torch.allclose(drawn, prob)  # by temperature, top-k, top-p or greedy
+    say(f"  {'':<{width}}  model{'   drawn' if filtered else ''}")
+
+    def changed(token: int) -> str:
+        return f"  {drawn[token]:6.1%}" if filtered else ""
+
     bar = "█" if "utf" in (sys.stdout.encoding or "").lower() else "#"
     for p, token in zip(top.values.tolist(), top.indices.tolist(), strict=True):
-        say(f"  {session.tokenizer.token_text(token):<{width}}  {p:6.1%}  {bar * round(40 * p)}")
+        say(f"  {session.tokenizer.token_text(token):<{width}}  {p:6.1%}{changed(token)}  {bar * round(40 * p)}")
     say(f"  entropy {entropy:.2f} bits of {math.log2(len(prob)):.2f}")
 
 
@@ -250,7 +268,7 @@ def show_surprise(session: Session, text: str) -> None:
             shade = SHADES[sum(surprisal >= limit for limit in (1, 2, 4, 8))]
             painted.append(piece.replace("\n", "⏎\n"), style=shade)
         console.print(painted)
-        legend = zip(("under 1", "1", "2", "4", "8 bits or more"), SHADES, strict=True)
+        legend = zip(("under 1", "1-2", "2-4", "4-8", "8 bits or more"), SHADES, strict=True)
         console.print(Text("  ").join(Text(text, style=shade) for text, shade in legend))
     else:
         pairs = zip(token_ids[1:], bits, strict=True)

@@ -34,13 +34,11 @@ def _words(words: str, **forms: str) -> list[dict[str, str]]:
 
 
 WORDS = {
-    "animal": _words("fox bear goat donkey rooster", he="he", him="him", his="his")
-    + _words("owl hen cat magpie turtle", he="she", him="her", his="her")
-    + _words("mouse lamb ant duckling snail crab", he="it", him="it", his="its"),
-    "object": _words("lantern key bell drum rope acorn umbrella spoon")
-    + _words("candle whistle jug fiddle mirror needle teapot quilt"),
-    "place": _words("mill orchard bridge cave harbour tower garden lake")
-    + _words("forge island palace quarry rock stable village wharf"),
+    "animal": _words("fox bear goat donkey", he="he", him="him", his="his")
+    + _words("owl hen cat turtle", he="she", him="her", his="her")
+    + _words("mouse lamb ant snail", he="it", him="it", his="its"),
+    "object": _words("lantern key bell drum rope umbrella spoon candle whistle fiddle teapot mirror"),
+    "place": _words("mill orchard bridge cave harbour tower garden lake forge island quarry village"),
     "folk": _words("miller tailor widow cobbler", this="this {}", was="was", has="has")
     + _words("sisters children weavers pilgrims", this="these {}", was="were", has="have"),
     "number": _words("two three four five six"),
@@ -83,12 +81,11 @@ small = small, crooked, green
 trait = proud, idle, greedy, stubborn
 virtue = kind, honest, patient, curious, happy
 company
-2|.
-3|, {trait} but {virtue}.
-2|, with {a guest=animal} for a neighbour.
+4|. The {!hero} was {trait} but {virtue}.
+2|. People came to the {!place} to see the {!hero}.
+2|, with {a guest=animal} for a neighbour. The {!hero} never {asked, knew} why.
 2|, far from the {land=place}, and went no further than the {!place}.
-2|, and went no further than the {!place}.
-1|, and all the songs there were about the {!hero}.
+1|, and went no further than the {!place}.
 
 find
 3|One {morning, evening, day, winter, market day} {!he hero} found {a object=object} {spot}{claim}
@@ -98,23 +95,22 @@ find
 2|Under the floor, {hidden, asleep} in straw, lay {a object=object}{claim}
 spot = under a hedge, in the grass, by the road, in an old boot
 claim
-4|.
+4|. The {!object} was {small, old, cracked} but loved.
 2|, and {!he hero} was {mood}.
 2|, better than {a ware=object}, and the {!object} was never far away.
-1|, {small, old, cracked} but loved, and the {!object} was never far away.
 2|, the only one at the {!place}.
 1|, and nobody in the world was as {mood} as the {!hero}.
 mood = happy, content, sleepy, puzzled
 
 unit
-5|{weather}
-4|{chores}
-4|{crowd}
+4|{weather}
+3|{chores}
+3|{crowd}
 3|{knocking}
 3|{rumour}
 5|{visit}
 3|{fair}
-10|{memory}
+12|{memory}
 2|{saying}
 
 weather
@@ -176,7 +172,7 @@ hearsay = or so they say, my aunt was there, as everyone knows, I never asked wh
 visit
 1|{arrival} {request} {reply}
 arrival
-3|Soon {a guest=animal} {came} by with {a ware=object} from the {land=place}.
+4|Soon {a guest=animal} {came} by from the {land=place}. The {!guest} had {a ware=object}.
 2|Down the road {came} {a guest=animal}, {a ware=object} on {!his guest} back, all the way from the {land=place}.
 1|At the gate stood {a guest=animal}, just back from the {land=place}, with {a ware=object}.
 came = came, walked, danced, wandered

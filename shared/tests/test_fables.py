@@ -241,9 +241,9 @@ def test_floor_against_brute_force(grammar):
 
 def test_the_probability_by_hand():
     """Of three animals the first is drawn from 3, the second from 2 (not the first), the third from 1."""
-    told = Grammar(TOY, TOY_WORDS).parse("Once a fox met a snail, and then a crab. The end.\n")
+    told = Grammar(TOY, TOY_WORDS).parse("Once a fox met a snail, and then an ant. The end.\n")
     assert math.isclose(told.nll, -math.log(1 / 3 * 1 / 3 * 1 / 2 * 1 / 1 * 4 / 5))
-    assert told.choices == [("fable", 1), ("hero", "fox"), ("guest", "snail"), ("guest", "crab"), ("end", 1)]
+    assert told.choices == [("fable", 1), ("hero", "fox"), ("guest", "snail"), ("guest", "ant"), ("end", 1)]
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -272,7 +272,7 @@ def test_named_once_and_recalled(some):
             assert some.text.startswith(point.answer, mention)
             between = some.text[mention + len(point.answer) : point.start]
             assert not re.search(rf"\b{point.answer}\b", between)
-            assert len(point.candidates) >= (5 if point.kind == "number" else 16)
+            assert len(point.candidates) >= (5 if point.kind == "number" else 12)
 
 
 class Enough(Exception):
