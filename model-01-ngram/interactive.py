@@ -16,7 +16,7 @@ def show_state(session: Session) -> None:
     model, tokenizer = session.model, session.tokenizer
     wanted = model.config.order - 1
     context = session.sampler.state[0].tolist()
-    say(f"  remembers up to {wanted} tokens: {' '.join(tokenizer.token_text(token) for token in context) or '(nothing yet)'}")
+    say(f"  remembers up to {wanted} tokens: {' '.join(tokenizer.token_text(token) for token in context)}")
     found = model.continuations(context)
     if found and len(found[0][0]) < len(context):
         then = "it backs off" if model.config.smoothing in INTERPOLATES else "every token is as likely as the next"

@@ -17,14 +17,12 @@ from model import NGramConfig, NGramLM
 from smoothing import SMOOTHINGS
 
 from shared.console import LearnerError, common_flags, nearest, parse, positive_float, positive_int, run, say, warn
-from shared.data import load_corpus
-from shared.evaluation import describe_loss, first_loss, report
-from shared.files import relative
+from shared.data.tokens import load_tokens
+from shared.evaluation import first_loss, report
 from shared.progress import record
-from shared.runs import log_metrics, read_metrics, save_checkpoint, start_run, write_summary
+from shared.runs import conclude, log_metrics, read_metrics, save_checkpoint, start_run, write_summary
 from shared.sampling import generate, start_token
 from shared.text_metrics import describe
-from shared.tokenizers import train_tokenizer
 from shared.visualize import plot_bars, plot_lines
 
 LESSON = Path(__file__).resolve().parent
@@ -67,17 +65,9 @@ def fit_and_score(config: NGramConfig, train_ids: torch.Tensor, val_ids: torch.T
 
 def main() -> None:
     args = arguments()
-    corpus = load_corpus(args.dataset or "shakespeare", args.data_dir, fallback=args.dataset is None)
-    if corpus.notice:
-        warn(corpus.notice)
-    tokenizer = train_tokenizer(args.tokenizer, corpus.train, also=corpus.val, vocab_size=args.vocab_size)
-    train_ids = torch.tensor(tokenizer.encode(corpus.train))
-    val_ids = torch.tensor(tokenizer.encode(corpus.val))
+    corpus, tokenizer, train_ids, val_ids = load_tokens(args)
     config = NGramConfig(tokenizer.vocab_size, args.order, args.smoothing, args.add_k)
 
-    say(f"corpus     {corpus.name}, {corpus.source}")
-    say(f"           {len(train_ids):,} training and {len(val_ids):,} validation tokens")
-    say(f"tokenizer  {tokenizer.name}, {tokenizer.vocab_size:,} tokens")
     say(f"model      {args.order}-gram, {args.smoothing}: it sees the last {args.order - 1} tokens")
     untrained = first_loss(NGramLM(config), val_ids)
     say(f"untrained  {untrained:.3f} nats per token; ln({tokenizer.vocab_size}) = {math.log(tokenizer.vocab_size):.3f}")
@@ -104,27 +94,18 @@ def main() -> None:
     generator = torch.Generator().manual_seed(args.seed)
     sample = tokenizer.decode(list(generate(model, [start_token(tokenizer)], 500, generator=generator))).strip("\n")
     (folder / "samples.txt").write_text(sample + "\n", encoding="utf-8")
-    floor = (corpus.floor or {}).get("val")
-    text = describe(sample, corpus.train)
-    write_summary(
+    summary = write_summary(
         folder, lesson=LESSON.name, dataset=corpus.name, tokenizer=tokenizer.name, parameters=parameters, steps=1,
         tokens_seen=len(train_ids), train_seconds=seconds, tokens_per_second=len(train_ids) / seconds, **result,
-        val_loss_last=result["val_loss"], first_loss=untrained, floor=floor, context_policy="carried state",
-        order=args.order, smoothing=args.smoothing, smoothing_details=details, sample=text, seed=args.seed,
-        device="cpu", precision="float64", preset=args.preset,
+        val_loss_last=result["val_loss"], first_loss=untrained, floor=(corpus.floor or {}).get("val"),
+        context_policy="carried state", order=args.order, smoothing=args.smoothing, smoothing_details=details,
+        sample=describe(sample, corpus.train), seed=args.seed, device="cpu", precision="float64", preset=args.preset,
     )  # fmt: skip
-
     say(sample)
-    say(f"\nvalidation loss {describe_loss(result, floor)}")
-    plain = args.order == PRESETS.get(args.preset, {}).get("order") and args.smoothing == "kneser-ney"
-    if plain and corpus.name == "shakespeare" and args.preset in EXPECTED:
-        say("expected        {:.2f} to {:.2f} for this preset".format(*EXPECTED[args.preset]))
-    say(f"of the sample   {text['verbatim_share']:.0%} stands verbatim in the training text, in spans of 30 or more")
-    say(f"files           {folder}")
-    here = f" --checkpoint {relative(folder / 'best.pt')}" if args.out else ""
-    prompt = ' --prompt "ROMEO:"' if corpus.name == "shakespeare" else ""
-    scripts = [relative(LESSON / name) for name in ("generate.py", "interactive.py")]
-    say(f"next            python {scripts[0]}{here}{prompt}   or   python {scripts[1]}{here}")
+    as_expected = corpus.name == "shakespeare" and args.smoothing == "kneser-ney" and tokenizer.name == "char"
+    as_expected = as_expected and args.order == PRESETS[args.preset]["order"]
+    conclude(folder, LESSON, summary, EXPECTED.get(args.preset) if as_expected else None,
+             "ROMEO:" if corpus.name == "shakespeare" else "")  # fmt: skip
     record("01 run")
 
 

@@ -4,6 +4,7 @@ import argparse
 import difflib
 import errno
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterable
@@ -123,7 +124,7 @@ def positive_float(text: str) -> float:
 
 
 def seed(text: str) -> int:
-    """An argparse type: a whole number that a random generator takes."""
+    """An argparse type: what a random generator takes."""
     value = int(text)
     if not 0 <= value < 2**63:
         raise argparse.ArgumentTypeError(f"{text} is not a whole number from 0 to 2^63 - 1")
@@ -131,6 +132,23 @@ def seed(text: str) -> int:
 
 
 positive_int.__name__, positive_float.__name__, seed.__name__ = "whole number", "number", "seed"  # for argparse's errors
+
+
+class CtrlC:
+    """While the block runs, the first Ctrl-C only sets `pressed`, so that a step can be finished; a second one stops."""
+
+    pressed = False
+
+    def __enter__(self):
+        self.before = signal.signal(signal.SIGINT, self._press)
+        return self
+
+    def _press(self, *_) -> None:
+        self.pressed = True
+        signal.signal(signal.SIGINT, self.before)
+
+    def __exit__(self, *_) -> None:
+        signal.signal(signal.SIGINT, self.before)
 
 
 class Progress:

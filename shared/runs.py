@@ -15,7 +15,8 @@ from pathlib import Path
 
 import torch
 
-from shared.console import LearnerError, say
+from shared.console import LearnerError, say, warn
+from shared.evaluation import describe_loss
 from shared.files import finite, free_name, relative, write_atomically, write_json
 
 RUN_FILES = ("best.pt", "last.pt", "metrics.jsonl", "summary.json", "loss.png", "samples.txt", "log_probs.pt")
@@ -69,6 +70,43 @@ def load_checkpoint(path: Path, lesson: str) -> dict:
     return checkpoint
 
 
+def save_training(folder: Path, name: str, run: dict, model, optimizer, loader, **rest) -> None:
+    """Save all that training needs to go on bit for bit: weights, optimiser, data position, random generators, step.
+
+    `run` holds what does not change during a run: lesson, config, tokenizer and settings (all flags, decided values).
+    """
+    random = {"cpu": torch.get_rng_state()}
+    if torch.cuda.is_available():
+        random["cuda"] = torch.cuda.get_rng_state()
+    rest |= {"optimizer": optimizer.state_dict(), "loader": loader.state_dict(), "random": random}
+    save_checkpoint(
+        folder / name, run["lesson"], model, run["config"], run["tokenizer"], settings=run["settings"], **rest
+    )
+
+
+def restore(checkpoint: dict, model, optimizer, loader) -> None:
+    """Put back what save_training saved."""
+    model.load_state_dict(checkpoint["weights"])
+    optimizer.load_state_dict(checkpoint["optimizer"])
+    loader.load_state_dict(checkpoint["loader"])
+    torch.set_rng_state(checkpoint["random"]["cpu"])
+    if "cuda" in checkpoint["random"] and torch.cuda.is_available():
+        torch.cuda.set_rng_state(checkpoint["random"]["cuda"])
+
+
+def plain(args) -> dict:
+    """Parsed flags as plain data, for a checkpoint or a summary: paths become text."""
+    return {key: str(value) if isinstance(value, Path) else value for key, value in vars(args).items()}
+
+
+def trim_metrics(folder: Path, step: int) -> None:
+    """On resuming: forget the evaluations that came after the checkpoint's step."""
+    rows = [row for row in read_metrics(folder) if row["step"] <= step]
+    text = "".join(json.dumps(row) + "\n" for row in rows)
+    path = folder / "metrics.jsonl"
+    write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8", newline="\n"))
+
+
 def log_metrics(folder: Path, **values) -> None:
     """Append one object to metrics.jsonl, on a line of its own even where a kill cut the last line off."""
     path = folder / "metrics.jsonl"
@@ -79,8 +117,8 @@ def log_metrics(folder: Path, **values) -> None:
 
 def read_metrics(folder: Path) -> list[dict]:
     """The objects of metrics.jsonl, in order; a line cut off by a kill is left out."""
-    rows = []
-    for line in (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines():
+    rows, path = [], folder / "metrics.jsonl"
+    for line in (path.read_text(encoding="utf-8") if path.exists() else "").splitlines():
         try:
             rows.append(json.loads(line))
         except json.JSONDecodeError:
@@ -93,6 +131,23 @@ def write_summary(folder: Path, **values) -> dict:
     summary = {**values, **machine(), "git_commit": git_commit(), "argv": sys.argv[1:]}
     write_json(folder / "summary.json", summary)
     return summary
+
+
+def conclude(folder: Path, lesson: Path, summary: dict, expected: tuple | None = None, prompt: str = "") -> None:
+    """The last lines of a train.py: the result beside what can be expected, the files, what to type next."""
+    floor = summary["floor"]
+    say(f"\nvalidation loss {describe_loss(summary, floor)}")
+    if expected:
+        say(f"expected        {expected[0]:.2f} to {expected[1]:.2f} for this preset")
+    if floor and summary["val_loss"] < floor - 0.01:
+        warn("this is below the floor, which no honest model can reach: something leaks")
+    copied = summary["sample"]["verbatim_share"]
+    say(f"of the sample   {copied:.0%} stands verbatim in the training text, in spans of 30 or more")
+    say(f"files           {relative(folder)}")
+    where = "" if folder == lesson / "checkpoints" else f" --checkpoint {relative(folder / 'best.pt')}"
+    prompt = f' --prompt "{prompt}"' if prompt else ""
+    generate, interactive = (relative(lesson / name) for name in ("generate.py", "interactive.py"))
+    say(f"next            python {generate}{where}{prompt}   or   python {interactive}{where}")
 
 
 def machine() -> dict:

@@ -252,9 +252,11 @@ class UnigramTokenizer(_Tokenizer):
         library = Tokenizer(models.Unigram())
         library.pre_tokenizer = cls._pre_tokenizer()
         alphabet = sorted(swapped)
-        trainer = trainers.UnigramTrainer(vocab_size=vocab_size, initial_alphabet=alphabet, show_progress=False)
+        size = max(vocab_size, 2 * len(alphabet) + 16)  # asked for little more than the alphabet, it may never return
+        trainer = trainers.UnigramTrainer(vocab_size=size, initial_alphabet=alphabet, show_progress=False)
         library.train_from_iterator((block.translate(cls._swap) for block in _blocks(text)), trainer)
-        scores = dict(json.loads(library.to_str())["model"]["vocab"])
+        vocabulary = json.loads(library.to_str())["model"]["vocab"]
+        scores = {piece: score or 0.0 for piece, score in vocabulary}  # NaN, hence null, if there is only one piece
         return cls(*_settle(scores, swapped, vocab_size))
 
     def encode(self, text):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from shared import tokenizers as ours
@@ -46,12 +46,15 @@ def test_seen_characters_come_back(trained, name, text):
     assert tokenizer.decode(tokenizer.encode(text)) == text
 
 
-@given(text=any_unicode)
+@given(text=any_unicode | st.text("ab\0 \n", max_size=50), more=st.integers(0, 5))
+@example(text="aaaaaaaa", more=5)  # two that the library does not bear: one piece, and no room beside the characters
+@example(text="aba", more=0)
 @pytest.mark.parametrize("name", ["char", "unigram"])
-def test_trained_on_any_text_gives_it_back(name, text):
+def test_trained_on_any_text_gives_it_back(name, text, more):
     if text:
-        tokenizer = train_tokenizer(name, text, vocab_size=len(set(text)) + 5)
+        tokenizer = train_tokenizer(name, text, vocab_size=len(set(text)) + more)
         assert tokenizer.decode(tokenizer.encode(text)) == text
+        assert tokenizer.vocab_size <= len(set(text)) + more
 
 
 @given(text=any_unicode | seen_text, lowercase=st.booleans())
