@@ -20,6 +20,7 @@ from shared.runs import read_metrics, save_checkpoint
 from shared.tokenizers import tokenizer_from_dict, train_tokenizer
 
 LESSON = Path(__file__).resolve().parent
+SMOOTHINGS = load(LESSON / "smoothing.py").SMOOTHINGS
 RUN_FILES = ["best.pt", "last.pt", "loss.png", "metrics.jsonl", "samples.txt", "summary.json"]
 SUMMARY_KEYS = {
     "dataset", "tokenizer", "parameters", "steps", "tokens_seen", "train_seconds", "tokens_per_second", "val_loss",
@@ -161,8 +162,7 @@ def test_sweep_scores_every_order_with_every_smoothing(work, call):
     assert (status, notes) == (0, "")
     rows = {(row["order"], row["smoothing"]): row["val_loss"] for row in read_metrics(work / "sweep")}
     assert rows[3, "none"] is None and "    3  none            inf\n" in said  # JSON has no infinity
-    smoothings = load(LESSON / "smoothing.py").SMOOTHINGS
-    assert rows.keys() == {(order, name) for order in (1, 2, 3) for name in smoothings} and len(rows) == 15
+    assert rows.keys() == {(order, name) for order in (1, 2, 3) for name in SMOOTHINGS} and len(rows) == 15
     assert rows[3, "kneser-ney"] < rows[2, "kneser-ney"] < rows[1, "kneser-ney"]
     for (order, name), loss in rows.items():
         if (order, name) != (3, "kneser-ney") and loss is not None:  # that one is the run itself
@@ -279,7 +279,7 @@ def test_state_after_a_context_that_was_never_seen(work, call, monkeypatch, smoo
     status, said, notes = call("interactive.py", *flags)
     assert (status, notes) == (0, "")
     remembers, never, *contexts = said[said.index("  remembers") :].splitlines()[:-1]  # the last says bye
-    assert remembers.startswith("  remembers 3 tokens: W b ")
+    assert remembers.startswith("  remembers up to 3 tokens: W b ")
     assert "never occurred in training" in never and what in never
     assert len({line.index(" times") for line in contexts}) == 1, "the columns stand under one another"
     total = int(0.9 * len(tiny_text()))
@@ -314,8 +314,10 @@ WRONG = {
         (("--dataset", "empty.txt"), "is empty"),
         (("--dataset", "short.txt"), "holds only 5 characters"),
         (("--dataset", "folder.txt"), "is a folder"),
-        ((*TINY, "--preset", "quikc"), "did you mean quick?"),
-        ((*TINY, "--smoothing", "kneserney"), "did you mean kneser-ney?"),
+        ((*TINY, "--preset", "quikc"), "did you mean quick?\n"),
+        ((*TINY, "--preset", "zzzz"), "there are default, quick, "),
+        ((*TINY, "--smoothing", "kneserney"), "did you mean kneser-ney?\n"),
+        ((*TINY, "--smoothing", "zzzz"), f"there are {', '.join(SMOOTHINGS)}\n"),
         ((*TINY, "--tokenizer", "chr"), "did you mean char?"),
         ((*TINY, "--tokenizer", "bpe", "--vocab-size", 10), "at least 256"),
         ((*TINY, "--resume"), "without --resume"),
@@ -361,6 +363,9 @@ def test_an_error_from_outside(broken):
     ("generate.py", ("--temperature", "warm")),
     ("train.py", ("--order", 0)),
     ("train.py", ("--add-k", -1)),
+    ("train.py", ("--seed", -1)),
+    ("generate.py", ("--seed", 2**63)),
+    ("interactive.py", ("--seed", -1)),
     ("interactive.py", ("--nonsense",)),
 ])  # fmt: skip
 def test_argparse_refuses(call, script, argv):
@@ -369,8 +374,21 @@ def test_argparse_refuses(call, script, argv):
     assert "error: " in error.splitlines()[-1] and argv[0] in error.splitlines()[-1]
 
 
-def test_flags_of_other_lessons_get_a_note(work, call):
-    flags = ("--dataset", "tiny.txt", "--out", "note", "--order", 1, "--steps", 5, "--lr", 0.1)
-    status, _, note = call("train.py", *flags)
-    assert status == 0 and note.startswith("note: ") and note.count("\n") == 1
-    assert "steps" in note and "changes nothing" in note
+@pytest.mark.parametrize(
+    ("flags", "names"),
+    [
+        (("--steps", 5, "--lr", 0.1), ["steps", "learning_rate"]),
+        (("--epochs", 1, "--minutes", 0.5, "--batch-size", 2), ["epochs", "minutes", "batch_size"]),
+        (("--device", "cuda", "--precision", "bf16"), ["device", "precision"]),
+        (("--device", "cpu", "--precision", "float32"), ["device", "precision"]),
+        (("--device", "auto", "--precision", "auto", "--seed", 3), []),
+    ],
+)
+def test_flags_that_change_nothing_get_a_note(work, call, flags, names):
+    status, _, note = call("train.py", "--dataset", "tiny.txt", "--out", "note", "--order", 1, *flags)
+    assert status == 0 and read_json(work / "note" / "summary.json")["device"] == "cpu"
+    if names:
+        assert note.startswith("note: ") and note.count("\n") == 1
+        assert f": {', '.join(names)} changes nothing here\n" in note
+    else:
+        assert note == ""

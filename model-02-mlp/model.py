@@ -74,7 +74,7 @@ class MLPLM(nn.Module):
             nn.init.zeros_(self.direct.weight)
 
     def windows(self, token_ids: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor]:
-        """The vectors of the last n tokens at every position, (B, T, n * C), and all ids so far, (B, T + n - 1 at least)."""
+        """The vectors of the last n tokens at every position, (B, T, n * C), and the ids of state and tokens."""
         n, batch = self.config.context_length, len(token_ids)
         text = token_ids if state is None else torch.cat([state, token_ids], dim=1)
         missing = token_ids.shape[1] + n - 1 - text.shape[1]  # before the start of the text stands the extra row

@@ -7,21 +7,50 @@
 """
 
 import argparse
+import copy
 import math
 import time
 from dataclasses import asdict, fields
+from functools import partial
 from pathlib import Path
 
 import torch
-from model import MLPConfig, MLPLM
+from model import MLPLM, MLPConfig
 from torch.nn.functional import cross_entropy
 
-from shared.compute import autocast, choose_device, choose_precision, choose_threads, seconds_of, show_choice, steps_in
-from shared.console import CtrlC, LearnerError, Progress, common_flags, duration, parse, positive_int, run, say
-from shared.data import load_tokens
+from shared.compute import (
+    autocast,
+    choose_device,
+    choose_precision,
+    choose_steps,
+    choose_threads,
+    seconds_of,
+    show_choice,  # fmt: skip
+)
+from shared.console import CtrlC, Progress, common_flags, duration, parse, positive_int, run, say
 from shared.data.batching import RandomWindows
-from shared.evaluation import first_loss, report, token_losses
-from shared.runs import conclude, describe_run, load_checkpoint, log_metrics, restore, save_checkpoint, start_run
+from shared.data.tokens import load_tokens
+from shared.evaluation import describe_loss, first_loss, report, token_losses
+from shared.progress import record
+from shared.runs import (
+    check_finite,
+    conclude,
+    load_checkpoint,
+    log_metrics,
+    out_flag,
+    plain,
+    read_metrics,
+    restore,
+    save_checkpoint,  # fmt: skip
+    save_training,
+    start_run,
+    trim_metrics,
+    write_sample,
+    write_summary,
+)
+from shared.text_metrics import describe
+from shared.tokenizers import tokenizer_from_dict
+from shared.visualize import plot_loss
 
 LESSON = Path(__file__).resolve().parent
 BASE = {"window": 64, "batch_size": 64, "learning_rate": 1e-3, "weight_decay": 0.1, "warmup": 100}
@@ -41,7 +70,8 @@ def arguments():
     for field in fields(MLPConfig)[1:]:
         kind = {int: positive_int, bool: None}.get(field.type, field.type)
         flag, about = f"--{field.name.replace('_', '-')}", {"default": field.default, "help": "%(default)s"}
-        parser.add_argument(flag, action="store_true") if kind is None else parser.add_argument(flag, type=kind, **about)
+        about |= {"action": "store_true"} if kind is None else {"type": kind}
+        parser.add_argument(flag, **about)
     parser.add_argument("--window", type=positive_int, help="tokens in a training window, each one an example")
     parser.add_argument("--weight-decay", type=float, help="of AdamW")
     parser.add_argument("--warmup", type=positive_int, help="steps until the learning rate is at its highest")
@@ -67,22 +97,99 @@ def train_step(model, optimizer, batch, device, precision) -> float:
     return loss.item()
 
 
+def make_optimizer(model, args) -> torch.optim.Optimizer:
+    """AdamW (Loshchilov & Hutter 2019); matrices decay, biases and gains do not."""
+    matrices = [parameter for parameter in model.parameters() if parameter.dim() >= 2]
+    others = [parameter for parameter in model.parameters() if parameter.dim() < 2]
+    groups = [{"params": matrices, "weight_decay": args.weight_decay}, {"params": others, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, lr=args.learning_rate, betas=(0.9, 0.99))
+
+
 def main() -> None:
     args = arguments()
     folder = args.out or LESSON / "checkpoints"
     saved = load_checkpoint(folder / "last.pt", LESSON.name) if args.resume else None
-    if saved:  # the flags of that run, whatever was given now
+    if saved:  # the flags of that run, and what it decided at its start
         args = argparse.Namespace(**saved["settings"])
-    tokens = load_tokens(args, saved and tokenizer_from_dict(saved["tokenizer"]))
-    corpus, tokenizer, train_ids, val_ids = tokens
-    device, threads = choose_device(args.device), choose_threads()
+    corpus, tokenizer, train_ids, val_ids = load_tokens(args, saved and tokenizer_from_dict(saved["tokenizer"]))
+    device = choose_device(args.device)
+    choose_threads()
 
     torch.manual_seed(args.seed)
-    names = [field.name for field in fields(MLPConfig)[1:]]
-    config = MLPConfig(tokenizer.vocab_size, **{name: getattr(args, name) for name in names})
+    settings = {field.name: getattr(args, field.name) for field in fields(MLPConfig)[1:]}
+    config = MLPConfig(tokenizer.vocab_size, **settings)
     model = MLPLM(config).to(device)
-    decay = [p for p in model.parameters() if p.dim() == 2]
-    rest = [p for p in model.parameters() if p.dim() != 2]
-    groups = [{"params": decay, "weight_decay": args.weight_decay}, {"params": rest, "weight_decay": 0.0}]
-    optimizer = torch.optim.AdamW(groups, lr=args.learning_rate, betas=(0.9, 0.99))
+    optimizer = make_optimizer(model, args)
     loader = RandomWindows(train_ids, args.batch_size, args.window, args.seed)
+    if not saved:  # what is decided by measuring is decided here, once, on a copy
+        trial, batch = copy.deepcopy(model), next(RandomWindows(train_ids, args.batch_size, args.window))
+        trial_step = partial(train_step, trial, make_optimizer(trial, args), batch, device)
+        args.precision = choose_precision(args.precision, device, trial_step)
+        seconds_per_step = seconds_of(lambda: trial_step(args.precision), seconds=1.0)
+        args.steps = choose_steps(args, loader.steps_per_epoch, seconds_per_step)
+        del trial, trial_step
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    say(f"model      {config.num_layers} layer(s) of {config.hidden_size} over {config.context_length} tokens, "
+        f"{parameters:,} parameters")  # fmt: skip
+    show_choice(device, args.precision)
+
+    step, best, seconds, losses, untrained = 0, math.inf, 0.0, [], first_loss(model, val_ids.to(device))
+    if saved:
+        restore(saved, model, optimizer, loader)
+        step, best, seconds = saved["step"], saved["best"], saved["seconds"]
+        losses, untrained = saved["losses"], saved["untrained"]
+        trim_metrics(folder, step)
+        say(f"resumes    at step {step:,} of {args.steps:,}")
+    else:
+        start_run(folder)
+        torch.manual_seed(args.seed)
+        say(f"trains     {args.steps:,} steps, about {duration(args.steps * seconds_per_step)}")
+        say(f"untrained  {untrained:.3f} nats per token; ln(V) = {math.log(tokenizer.vocab_size):.3f}")
+    training = {"lesson": LESSON.name, "config": asdict(config), "tokenizer": tokenizer, "settings": plain(args)}
+    every, progress = max(1, -(-args.steps // 10)), Progress(args.steps, step)
+    with CtrlC() as ctrl_c:
+        while step < args.steps:
+            start = time.perf_counter()
+            for group in optimizer.param_groups:
+                group["lr"] = learning_rate(step, args)
+            losses.append(train_step(model, optimizer, next(loader), device, args.precision))
+            step, seconds = step + 1, seconds + time.perf_counter() - start
+            check_finite(losses[-1], step, folder)
+            progress.update(step, losses[-1], args.batch_size * args.window)
+            if step % every == 0 or step == args.steps:
+                result = report(token_losses(model, val_ids.to(device)), corpus.val, val_ids, tokenizer)
+                check_finite(result["val_loss"], step, folder)
+                train_loss, losses = sum(losses) / len(losses), []
+                log_metrics(folder, step=step, train_loss=train_loss, **result)
+                sample = write_sample(folder, model, tokenizer, step, result["val_loss"], args.seed)
+                progress.clear()
+                say(f"\nstep {step:,}: training {train_loss:.4f}, validation {describe_loss(result)}\n{sample}")
+                if result["val_loss"] < best:
+                    best = result["val_loss"]
+                    save_checkpoint(folder / "best.pt", LESSON.name, model, asdict(config), tokenizer, result=result)
+            if step % every == 0 or step == args.steps or ctrl_c.pressed:
+                save_training(folder, "last.pt", training, model, optimizer, loader, step=step, best=best,
+                              seconds=seconds, losses=losses, untrained=untrained)  # fmt: skip
+            if ctrl_c.pressed and step < args.steps:
+                go_on = f"python train.py --resume{out_flag(folder, LESSON)}"
+                say(f"\nstopped and saved at step {step:,}; go on with: {go_on}")
+                return
+
+    rows = read_metrics(folder)
+    plot_loss(folder / "loss.png", rows, {"floor": corpus.floor["val"]} if corpus.floor else None)
+    result = {key: value for key, value in min(rows, key=lambda row: row["val_loss"]).items() if key.startswith("val_")}
+    tokens_seen = args.steps * args.batch_size * args.window
+    summary = write_summary(
+        folder, lesson=LESSON.name, dataset=corpus.name, tokenizer=tokenizer.name, parameters=parameters,
+        steps=args.steps, tokens_seen=tokens_seen, train_seconds=seconds, tokens_per_second=tokens_seen / seconds,
+        **result, val_loss_last=rows[-1]["val_loss"], train_loss=rows[-1]["train_loss"], first_loss=untrained,
+        floor=(corpus.floor or {}).get("val"), context_policy="carried state", sample=describe(sample, corpus.train),
+        seed=args.seed, device=device.type, precision=args.precision, preset=args.preset, settings=plain(args),
+    )  # fmt: skip
+    conclude(folder, LESSON, summary, EXPECTED.get(args.preset) if corpus.name == "shakespeare" else None,
+             "ROMEO:" if corpus.name == "shakespeare" else "")  # fmt: skip
+    record("02 run")
+
+
+if __name__ == "__main__":
+    run(main)

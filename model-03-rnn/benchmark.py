@@ -36,7 +36,7 @@ class NaiveLayer(RNNLayer):
 
 
 def passes(layers: list[nn.Module], inputs: Tensor, gradient: Tensor) -> tuple[Callable[[], float], Callable]:
-    """Two functions: to run stacked layers forward and backward, which returns the time (ms), and to get the gradients."""
+    """Two functions: to run stacked layers forward and backward, returning the time (ms), and to get the gradients."""
     inputs = inputs.clone().requires_grad_()  # in a model they come from an embedding, which wants its gradient too
     weights = [inputs, *(weight for layer in layers for weight in layer.parameters())]
 

@@ -80,3 +80,12 @@ def show_choice(device: torch.device, precision: str) -> None:
     """The line that train.py prints about all this."""
     threads = f", {torch.get_num_threads()} threads" if device.type == "cpu" else ""
     say(f"runs on    {device.type}{threads}, {precision}")
+
+
+def choose_steps(args, steps_per_epoch: int, seconds_per_step: float) -> int:
+    """How many steps: as many as fit in --minutes, or make up --epochs, or --steps (the preset's, if not given)."""
+    if args.minutes:
+        return steps_in(args.minutes, seconds_per_step)
+    if args.epochs:
+        return max(1, round(args.epochs * steps_per_epoch))
+    return args.steps

@@ -131,11 +131,12 @@ def seed(text: str) -> int:
     return value
 
 
-positive_int.__name__, positive_float.__name__, seed.__name__ = "whole number", "number", "seed"  # for argparse's errors
+# for argparse's errors
+positive_int.__name__, positive_float.__name__, seed.__name__ = "whole number", "number", "seed"
 
 
 class CtrlC:
-    """While the block runs, the first Ctrl-C only sets `pressed`, so that a step can be finished; a second one stops."""
+    """While the block runs, a first Ctrl-C only sets `pressed`, so that a step can be finished; a second one stops."""
 
     pressed = False
 

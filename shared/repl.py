@@ -37,7 +37,7 @@ NEEDS = {
     "/top-k": "a whole number or off, for example 40",
     "/top-p": "a number or off, for example 0.9",
     "/length": "a whole number above zero, for example 500",
-    "/seed": "a whole number, for example 1337",
+    "/seed": "a whole number from 0 to 2^63 - 1, for example 1337",
 }
 
 
@@ -162,7 +162,8 @@ class Repl:
             self.extra[name][1](session, argument)
         elif name == "/help":
             extra = {name: help_line for name, (help_line, _) in self.extra.items()}
-            for usage, help_line in {**HELP, **extra}.items():
+            ours = {usage: help_line for usage, help_line in HELP.items() if usage.split()[0] not in extra}
+            for usage, help_line in {**ours, **extra}.items():
                 say(f"  {usage:<20} {help_line}")
         elif name == "/probs":
             session.need_text()
@@ -192,7 +193,7 @@ class Repl:
         elif name == "/save":
             if not argument:
                 raise LearnerError("/save needs the name of a file: /save my-text.txt")
-            if not session.token_ids:
+            if session.token_ids in ([], [start_token(session.tokenizer)]):  # that one is there after /probs or /state
                 raise LearnerError("there is no text to save yet: type something first")
             try:
                 path = Path(argument).expanduser()
@@ -204,9 +205,9 @@ class Repl:
                 raise LearnerError(f"cannot write {argument!r} ({why}): give another name") from error
             say(f"saved to {relative(path)}")
         else:
-            names = [usage.split()[0] for usage in HELP] + list(self.extra)
+            names = dict.fromkeys([usage.split()[0] for usage in HELP] + list(self.extra))
             raise LearnerError(f"no command is called {name}:{nearest(name, names)}")
-        if name in SETTINGS and argument:
+        if name in SETTINGS and name not in self.extra and argument:  # the new value
             say(f"  {name[1:]} {SETTINGS[name](session)}")
 
 

@@ -5,6 +5,7 @@ A checkpoint holds weights, config and tokenizer as plain data: torch.load(path,
 """
 
 import json
+import math
 import os
 import platform
 import shutil
@@ -18,6 +19,7 @@ import torch
 from shared.console import LearnerError, say, warn
 from shared.evaluation import describe_loss
 from shared.files import finite, free_name, relative, write_atomically, write_json
+from shared.sampling import generate, start_token
 
 RUN_FILES = ("best.pt", "last.pt", "metrics.jsonl", "summary.json", "loss.png", "samples.txt", "log_probs.pt")
 
@@ -131,6 +133,31 @@ def write_summary(folder: Path, **values) -> dict:
     summary = {**values, **machine(), "git_commit": git_commit(), "argv": sys.argv[1:]}
     write_json(folder / "summary.json", summary)
     return summary
+
+
+def check_finite(loss: float, step: int, folder: Path) -> None:
+    """Raise LearnerError where the loss is no number any more; the last checkpoint was saved before that."""
+    if not math.isfinite(loss):
+        raise LearnerError(
+            f"the loss at step {step:,} is {loss}: the learning rate is too high, or gradients explode. Try half of "
+            f"--lr; the last good checkpoint is {relative(folder / 'last.pt')}"
+        )
+
+
+def write_sample(folder: Path, model, tokenizer, step: int, loss: float, seed: int, length: int = 300) -> str:
+    """Let the model write a text, add it to samples.txt under the step and the validation loss (nats), return it."""
+    generator = torch.Generator().manual_seed(seed)
+    device = next(model.parameters()).device
+    drawn = generate(model, [start_token(tokenizer)], length, generator=generator, device=device)
+    sample = tokenizer.decode(list(drawn)).strip("\n")
+    with open(folder / "samples.txt", "a", encoding="utf-8", newline="\n") as file:
+        file.write(f"--- step {step:,}, validation loss {loss:.4f}\n{sample}\n\n")
+    return sample
+
+
+def out_flag(folder: Path, lesson: Path) -> str:
+    """' --out ...' for a run that does not lie in its lesson's checkpoints folder, else nothing."""
+    return "" if folder.resolve() == lesson / "checkpoints" else f" --out {relative(folder)}"
 
 
 def conclude(folder: Path, lesson: Path, summary: dict, expected: tuple | None = None, prompt: str = "") -> None:

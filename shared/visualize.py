@@ -42,6 +42,8 @@ def plot_lines(path: Path, lines: dict[str, tuple[Sequence[float], Sequence[floa
         ax.annotate(name, (1, level), xycoords=("axes fraction", "data"), ha="right", va="bottom", color="#555555")
     if log_x:
         ax.set_xscale("log")
+    elif all(isinstance(value, int) for x, _ in lines.values() for value in x):
+        ax.xaxis.get_major_locator().set_params(integer=True)
     if log_y:
         ax.set_yscale("log")
     ax.set(title=title, xlabel=xlabel, ylabel=ylabel)

@@ -104,7 +104,7 @@ mood = happy, content, sleepy, puzzled
 
 unit
 4|{weather}
-3|{chores}
+5|{chores}
 3|{crowd}
 3|{knocking}
 3|{rumour}
@@ -118,7 +118,7 @@ weather
 3|{Rain, Snow, Moonlight} fell {softly} {over} the {fields}.
 2|A {thin, red, cold} moon rose {softly} {over} the {fields}.
 2|By {noon, dawn} the {fields} were {bright} again.
-1|The {wind} came {softly} {over} the {fields} and was gone by {noon, dawn}.
+1|Then the {wind} came {softly} {over} the {fields} and was gone by {noon, dawn}.
 night = night, day, week, summer
 wind = wind, rain, storm
 over = over, behind, across
@@ -127,10 +127,11 @@ fields = fields, hills, roofs, woods, chimneys
 bright = bright, silver, white, quiet
 
 chores
-3|{!He hero} {mended} the {fence} and {painted} the {walls}.
-2|Every {night} {!he hero} {mended} the {fence}, {sang} and {slept, went to bed}.
-2|After that {!he hero} {sang}.
-1|When all was {quiet, white, cold}, {!he hero} {painted} the {walls} and {sang}.
+4|The {!hero} {mended} the {fence} and {painted} the {walls}.
+2|Every {night} the {!hero} {painted} the {!object}, {sang} and {slept, went to bed}.
+1|{!He hero} {sang} and {slept, went to bed}.
+1|After that {!he hero} {sang}.
+1|When all was {quiet, white, cold}, {!he hero} {mended} the {fence} and {sang}.
 mended = mended, swept, scrubbed
 painted = painted, counted, washed
 fence = fence, roof, chairs, floor
@@ -159,7 +160,7 @@ rumour
 1|Nobody slept well that {night} {aside}.
 1|People said the {fields} were full of ghosts {aside}.
 1|Such things happen {aside}.
-1|The road to the {land=place} was long {aside}.
+1|Long was the road to the {land=place} {aside}.
 aside
 2|({hearsay}{deeper}
 1|[{hearsay}{deeper}
@@ -212,6 +213,7 @@ memory
 2|Only the {!hero} {knew, slept} better.
 2|Inside, the {!object} lay {safe}.
 2|Wherever {!he hero} went, the {!object} went too.
+2|At {noon, dawn} {!he hero} was back at the {!place}.
 3|In every dream the {!place} was {bright} and near.
 2|Not even the {!hero} {knew, asked} why.
 safe = safe, close, dry, under the bed
@@ -239,9 +241,9 @@ moral
 """
 
 SHA256 = {  # of the texts of splits()
-    "train": "28e9acfb75248fa402f74c20fd02021f66982429c366f5fd927066ee98fdba2e",
-    "val": "490a5be9bde072b36d045bcc886d051ba91eef83379c6d49f7322e9b7a8e3c87",
-    "test": "f9aaf50f7e1d936af4a121a9bbeb1132cfb5e10f880ca0bf6e01c6e21ee1d500",
+    "train": "31a3a4b532953f4dd1e5f432c0ea131c88d5ef2b909888184e7fa22c7629a27a",
+    "val": "3f8984e9cd4e45f4b04eafccaffef9dfaebf8c4cfd8c3798f5a6151907c119dc",
+    "test": "412727d11ccec9f1eff34e29bf50aba8f923109168e35bbcc3f36205264b9c28",
 }
 
 # ---------------------------------------------------------------------------------------------------------------------

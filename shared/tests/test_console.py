@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from shared import console
 from shared.console import LearnerError
@@ -116,12 +117,13 @@ def test_a_flag_beats_its_preset_and_a_preset_the_default():
     assert parsed("--preset", "ladder").learning_rate is None  # the default preset's value is not a default of all
 
 
-def test_an_unknown_preset_names_the_nearest_and_all():
-    with pytest.raises(LearnerError, match="'quikc'.*did you mean quick.*default, quick, ladder"):
-        parsed("--preset", "quikc")
+@pytest.mark.parametrize(
+    ("name", "answer"), [("quikc", "did you mean quick?"), ("zzzz", "there are default, quick, ladder")]
+)
+def test_an_unknown_preset_gets_the_near_name_or_all_names(name, answer):
     with pytest.raises(LearnerError) as caught:
-        parsed("--preset", "zzzz")
-    assert "did you mean" not in str(caught.value) and "default, quick, ladder" in str(caught.value)
+        parsed("--preset", name)
+    assert str(caught.value) == f"no preset is called {name!r}: {answer}"
 
 
 def test_all_common_flags_are_there():
@@ -144,6 +146,10 @@ def test_all_common_flags_are_there():
         (["--minutes", "inf"], "above zero"),
         (["--epochs", "soon"], "invalid number value"),
         (["--precision", "fp8"], "invalid choice"),
+        (["--seed", "-1"], "-1 is not a whole number from 0 to 2^63 - 1"),
+        (["--seed", str(2**63)], "is not a whole number from 0 to 2^63 - 1"),
+        (["--seed", "1.5"], "invalid seed value"),
+        (["--seed", "tomorrow"], "invalid seed value"),
         (["--no-such-flag"], "unrecognized arguments"),
     ],
 )
@@ -159,6 +165,13 @@ def test_good_values_are_read():
     assert (args.steps, args.learning_rate, args.minutes, args.epochs) == (20, 0.001, 0.5, 2.0)
 
 
+def test_every_seed_that_is_taken_is_one_for_torch():
+    assert parsed().seed == 1337
+    for value in (0, 2**63 - 1):
+        assert parsed("--seed", str(value)).seed == value
+        assert torch.Generator().manual_seed(value).initial_seed() == value
+
+
 def test_help_shows_the_presets(capsys):
     with pytest.raises(SystemExit) as caught:
         parsed("--help")
@@ -172,7 +185,17 @@ def test_sampling_flags_have_the_agreed_names_and_defaults():
     args = vars(parser.parse_args([]))
     assert (args["length"], args["temperature"], args["top_k"], args["top_p"]) == (500, 1.0, None, None)
     assert args["greedy"] is args["stateless"] is False
-    assert isinstance(args["seed"], int)
+    assert args["seed"] == 1337 and parser.parse_args(["--seed", "0"]).seed == 0
+
+
+def test_sampling_takes_no_seed_that_torch_would_refuse(capsys):
+    parser = argparse.ArgumentParser()
+    console.sampling_flags(parser)
+    for value in ("-1", str(2**63)):
+        with pytest.raises(SystemExit) as caught:
+            parser.parse_args(["--seed", value])
+        assert caught.value.code == 2
+        assert f"{value} is not a whole number from 0 to 2^63 - 1" in capsys.readouterr().err
 
 
 # Progress

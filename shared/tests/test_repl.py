@@ -1,5 +1,6 @@
 """The shell, as a learner meets it: at a (pseudo-)terminal, from a pipe, and with models that misbehave."""
 
+import argparse
 import os
 import random
 import re
@@ -13,9 +14,9 @@ import torch
 from torch import nn
 
 from shared import repl
-from shared.console import LearnerError
+from shared.console import LearnerError, sampling_flags
 from shared.lessons import ROOT
-from shared.repl import HELP, Repl, Session
+from shared.repl import HELP, SETTINGS, Repl, Session
 from shared.tokenizers import CharTokenizer, WordTokenizer, train_tokenizer
 
 LESSON = ROOT / "model-01-ngram"
@@ -102,40 +103,37 @@ def terminal(run_folder):
     shell.child.close(force=True)
 
 
+EVERY_COMMAND = ", ".join(usage.split()[0] for usage in HELP)
 WRONG = {
     "/surprise": "at least two tokens",
     "/surprise é": "at least two tokens",
-    "/temperature": "a number, for example",
-    "/temperature warm": "not 'warm'",
+    "/temperature warm": "a number, for example 0.8, not 'warm'",
     "/temperature -1": "/temperature -1.0",
     "/temperature nan": "/temperature nan",
     "/temperature inf": "/temperature inf",
-    "/top-k": "or off",
     "/top-k 0": "/top-k 0",
-    "/top-k 1.5": "not '1.5'",
-    "/top-p": "or off",
+    "/top-k 1.5": "a whole number or off, for example 40, not '1.5'",
+    "/top-p some": "a number or off, for example 0.9, not 'some'",
     "/top-p 0": "/top-p 0.0",
     "/top-p 1.1": "/top-p 1.1",
     "/top-p nan": "/top-p nan",
-    "/greedy": "/greedy on or /greedy off",
     "/greedy perhaps": "/greedy on or /greedy off",
-    "/stateless": "/stateless on or /stateless off",
     "/stateless 1": "/stateless on or /stateless off",
-    "/length": "above zero",
-    "/length 0": "not '0'",
+    "/length 0": "above zero, for example 500, not '0'",
     "/length -5": "not '-5'",
     "/length many": "not 'many'",
-    "/seed": "a whole number",
+    "/seed": "/seed needs a whole number from 0 to 2^63 - 1, for example 1337",
     "/seed tomorrow": "not 'tomorrow'",
-    "/seed 99999999999999999999999999": "not '9999",
+    "/seed -3": "not '-3'",
+    "/seed 9223372036854775808": "not '9223372036854775808'",
     "/save": "name of a file",
     "/save run": "is a folder",
     "/save ~no-such-user-here/text.txt": "cannot write",
     "/save tiny.txt/text.txt": "cannot write",
     "/temprature 1": "did you mean /temperature?",
     "/SURPRICE": "did you mean /surprise?",
-    "/": "no command is called /:",
-    "/xyzzy": "/help",
+    "/": f"no command is called /: there are {EVERY_COMMAND}",
+    "/xyzzy": f"no command is called /xyzzy: there are {EVERY_COMMAND}",
 }
 
 
@@ -145,8 +143,9 @@ class TestTerminal:
 
     @pytest.fixture(autouse=True)
     def fresh(self, terminal):
-        for line in ("/greedy off", "/length 40", "/reset"):
-            assert terminal.type(line) == ""
+        assert terminal.type("/greedy off") == "  greedy off\n"
+        assert terminal.type("/length 40") == "  length 40\n"
+        assert terminal.type("/reset") == "  all forgotten: back to the start of a text\n"
 
     def test_greeting_says_what_it_is_and_what_to_type(self, terminal):
         assert terminal.greeting.startswith("4-gram, kneser-ney, ")
@@ -189,18 +188,25 @@ class TestTerminal:
     def test_probs_shows_bars_and_entropy(self, terminal):
         terminal.type("/greedy on")
         terminal.type("The tre")
-        *rows, entropy = terminal.type("/probs").splitlines()
-        assert len(rows) == 12 and all(re.fullmatch(r"  (\S|\\n) +\d+\.\d%  █*", row) for row in rows)
-        shares = [float(re.search(r"([\d.]+)%", row)[1]) for row in rows]
-        assert shares == sorted(shares, reverse=True) and 50 < sum(shares) <= 100.1
+        heading, *rows, entropy = terminal.type("/probs").splitlines()
+        assert heading.split() == ["model", "drawn"]  # greedy draws otherwise than the model would
+        assert len(rows) == 12 and all(re.fullmatch(r"  (\S|\\n) +\d+\.\d% +\d+\.\d%  █*", row) for row in rows)
+        shares, drawn = zip(*[map(float, re.findall(r"([\d.]+)%", row)) for row in rows], strict=True)
+        assert list(shares) == sorted(shares, reverse=True) and 50 < sum(shares) <= 100.1
+        assert drawn == (100.0, *[0.0] * 11)
         assert re.fullmatch(r"  entropy \d\.\d\d bits of 5\.\d\d", entropy)
+        terminal.type("/greedy off")
+        heading, *plain, same = terminal.type("/probs").splitlines()
+        assert heading.split() == ["model"] and same == entropy
+        assert all(re.fullmatch(r"  (\S|\\n) +\d+\.\d%  █*", row) for row in plain)
+        assert [float(re.search(r"([\d.]+)%", row)[1]) for row in plain] == list(shares)
 
     def test_state_shows_contexts_and_counts(self, terminal):
         terminal.type("/greedy on")
         terminal.type("/length 1")
         terminal.type("The rive")  # and it writes r
         first, *contexts = terminal.type("/state").splitlines()
-        assert first == "  remembers 3 tokens: v e r"
+        assert first == "  remembers up to 3 tokens: v e r"
         assert [line.split(" times")[0].split()[0] for line in contexts] == ["'ver'", "'er'", "'r'", "(any)"]
         count = tiny_text()[: int(0.9 * len(tiny_text()))].count("ver")
         assert f"{count} times, then:" in contexts[0]
@@ -210,7 +216,8 @@ class TestTerminal:
         assert shown.splitlines()[0] == "note: the model never saw 'q' 'x': left out"
         painted, legend, mean = shown.splitlines()[1:]
         assert ESCAPE.sub("", painted) == "The cat rain." and len(set(COLOUR.findall(painted))) >= 2
-        assert COLOUR.search(legend) and "8 bits" in legend
+        assert COLOUR.search(legend)
+        assert ESCAPE.sub("", legend) == "under 1  1-2  2-4  4-8  8 bits or more"
         assert re.fullmatch(r"  \d+\.\d\d bits per token \(the first is not scored\); the worst: \d+\.\d", mean)
         assert "⏎" in ESCAPE.sub("", terminal.type(r"/surprise fell.\nThe"))
 
@@ -219,12 +226,19 @@ class TestTerminal:
         terminal.type("/surprise Under old trees.")
         assert terminal.type("/state") == before
 
-    def test_settings_are_taken(self, terminal):
-        for line in ("/temperature 0.5", "/temperature 0", "/temperature 1", "/top-k 3", "/top-k off", "/top-p 1",
-                     "/top-p 0.5", "/top-p off", "/seed -3", "/stateless on", "/stateless off",
-                     "/length 12"):  # fmt: skip
-            assert "error" not in terminal.type(line), line
+    def test_settings_are_taken_and_shown(self, terminal):
+        """A command with a value echoes it; one without shows the present value, and changes nothing."""
+        for line, value in {
+            "/temperature 0.5": "0.5", "/temperature 0": "0.0", "/TEMPERATURE 1": "1.0", "/top-k 3": "3",
+            "/top-k off": "off", "/top-p 1": "1.0", "/top-p 0.5": "0.5", "/top-p off": "off", "/greedy on": "on",
+            "/greedy off": "off", "/stateless on": "on", "/stateless off": "off", "/length 12": "12",
+        }.items():  # fmt: skip
+            name = line.lower().split()[0]
+            assert terminal.type(line) == f"  {name[1:]} {value}\n"
+            assert terminal.type(name) == terminal.type(f"{name}  ") == f"  {name[1:]} {value}\n"
         assert len(terminal.type("The cat")) == 13
+        for line in ("/seed 0", f"/seed {2**63 - 1}"):  # no setting, but the place to begin from: nothing to show
+            assert terminal.type(line) == ""
 
     def test_greedy_top_k_and_temperature_0_agree(self, terminal):
         texts = set()
@@ -256,14 +270,24 @@ class TestTerminal:
 
     @pytest.mark.parametrize("line", WRONG)
     def test_a_wrong_line_gets_one_line_of_error(self, terminal, line):
+        if line.startswith("/save "):
+            terminal.type("The cat")  # without a text, that would be the error
         shown = [row for row in terminal.type(line).splitlines() if not row.startswith("note: ")]
         assert shown[0].startswith("error: ") and WRONG[line] in shown[0]
         assert "--" not in shown[0], "flags are not what one types here"
         assert len(shown) == 1
+        if "did you mean" in shown[0]:
+            assert shown[0].endswith(WRONG[line]), "the near name, and no list behind it"
 
     def test_settings_survive_wrong_values(self, terminal):
-        terminal.type("/temperature 0")
-        terminal.type("/temperature -1")
+        settings = {"/top-k 3": "/top-k 0", "/top-p 0.5": "/top-p 1.1", "/length 12": "/length 0",
+                    "/stateless on": "/stateless 1", "/temperature 0": "/temperature -1"}  # fmt: skip
+        for right, wrong in settings.items():
+            echo = terminal.type(right)
+            assert terminal.type(wrong).startswith("error: ")
+            assert terminal.type(right.split()[0]) == echo != ""
+        for line in ("/top-k off", "/top-p off", "/stateless off"):
+            terminal.type(line)
         terminal.type("/reset")
         first = terminal.type("The cat")
         terminal.type("/reset")
@@ -318,8 +342,19 @@ class TestTerminal:
     def test_reset_forgets(self, terminal):
         terminal.type("The cat")
         terminal.type("/reset")
-        assert "error" not in terminal.type("/save nothing.txt")
-        assert r"remembers 3 tokens: \n" in terminal.type("/state")
+        assert "no text to save" in terminal.type("/save nothing.txt")
+        assert r"remembers up to 3 tokens: \n" in terminal.type("/state")
+
+    def test_there_is_nothing_to_save_before_any_text(self, terminal, run_folder):
+        error = "error: there is no text to save yet: type something first\n"
+        assert terminal.type("/save early.txt") == error
+        for look in ("/probs", "/state"):  # a look inside lets the model read a start token, which is no text
+            terminal.type(look)
+            assert terminal.type("/save early.txt") == error
+        assert not (run_folder / "early.txt").exists()
+        text = terminal.type("")  # a text without a prompt is one
+        assert terminal.type("/save early.txt") == "saved to early.txt\n"
+        assert (run_folder / "early.txt").read_text(encoding="utf-8") == "\n" + text[:-1]
 
     def test_ctrl_d_leaves_with_status_0(self, terminal):
         assert terminal.leave() == 0
@@ -364,14 +399,16 @@ def piped(folder: Path, given: bytes, *flags: str, **env: str) -> tuple[str, str
 
 
 def test_from_a_pipe_no_prompt_no_escapes_ends_at_the_end(run_folder):
-    lines = "The cat\n\n/surprise The cat\n/probs\n/state\n/seed 3\n/temperature -1\n/nothing\nThe last line has no end"
+    lines = "The cat\n\n/surprise The cat\n/probs\n/state\n/seed 3\n/temperature -1\n/top-k 5\n/top-k\n/nothing\n"
+    lines += "The last line has no end"
     shown, notes = piped(run_folder, lines.encode(), "--length", "20", NO_COLOR="1")
     assert "\x1b" not in shown and "> " not in shown and notes == ""
     rows = shown.splitlines()
     assert rows[-1] == "bye"
-    assert [row.split(":")[0] for row in rows if row.startswith("error: ")] == ["error", "error"]
+    assert len([row for row in rows if row.startswith("error: ")]) == 2
+    assert [row for row in rows if row.startswith("  top-k")] == ["  top-k 5"] * 2
     assert any(re.fullmatch(r"h:\d+\.\d e:\d+\.\d ␣:\d+\.\d c:\d+\.\d a:\d+\.\d t:\d+\.\d", row) for row in rows)
-    assert "entropy" in shown and "remembers 3 tokens" in shown
+    assert "entropy" in shown and "remembers up to 3 tokens" in shown
 
 
 def test_bytes_that_are_no_text_and_an_ascii_pipe(run_folder):
@@ -469,7 +506,37 @@ def test_a_lesson_adds_and_replaces_commands(monkeypatch, capsys):
     assert given == ["of the night", "reset"] and len(session.token_ids) == 3
     shown = capsys.readouterr().out
     assert re.search(r"/gates +what the gates do", shown) and re.search(r"/reset +not today", shown)
-    assert "forget everything" not in shown and "did you mean /gates?" in shown
+    assert "forget everything" not in shown and "all forgotten" not in shown
+    assert shown.endswith("error: no command is called /gate: did you mean /gates?\nbye\n")
+
+
+def test_a_replaced_setting_is_the_lessons_own(monkeypatch, capsys):
+    """No echo of ours behind its own words, and one line of help."""
+    commands = {"/length": ("in lines", lambda session, argument: print(f"lines: {argument or 'many'}"))}
+    session = Session(Toy([0.0, 0.0, 0.0]), ABC, length=1)
+    run_lines(monkeypatch, session, "/length 3", "/length", "/help", "/xyzzy", commands=commands)
+    rows = capsys.readouterr().out.splitlines()[3:]
+    assert rows[:2] == ["lines: 3", "lines: many"] and session.length == 1
+    assert [row.split() for row in rows if row.startswith("  /length")] == [["/length", "in", "lines"]]
+    assert rows[-2].count("/length") == 1 and rows[-2].endswith(EVERY_COMMAND)
+
+
+def test_settings_at_the_start_are_what_a_command_shows(monkeypatch, capsys):
+    session = Session(Toy([0.0, 0.0, 0.0]), ABC, length=7, temperature=0.8, top_k=2, top_p=0.9, greedy=True)
+    run_lines(monkeypatch, session, *SETTINGS)
+    shown = capsys.readouterr().out.splitlines()[3:-1]
+    assert [row.split()[1] for row in shown] == ["0.8", "2", "0.9", "on", "off", "7"]
+    assert [f"/{row.split()[0]}" for row in shown] == list(SETTINGS)
+    run_lines(monkeypatch, Session(Toy([0.0, 0.0, 0.0]), ABC), *SETTINGS)
+    shown = capsys.readouterr().out.splitlines()[3:-1]
+    assert [row.split()[1] for row in shown] == ["1.0", "off", "off", "off", "off", "500"]
+
+
+def test_every_sampling_flag_has_a_command_and_shows_itself():
+    parser = argparse.ArgumentParser(add_help=False)
+    sampling_flags(parser)
+    flags = {flag.replace("--", "/") for action in parser._actions for flag in action.option_strings}
+    assert flags == {*SETTINGS, "/seed"} and flags <= {usage.split()[0] for usage in HELP}
 
 
 @pytest.mark.parametrize("line", ["/quit", "/exit", "/quit now", "/quit "])
@@ -507,8 +574,42 @@ def test_probs_are_those_of_the_model(capsys):
     session.read("a")
     repl.show_probs(session)
     rows = capsys.readouterr().out.splitlines()
-    assert [row.split()[:2] for row in rows[:3]] == [["a", "75.0%"], ["b", "12.5%"], ["c", "12.5%"]]
-    assert rows[3] == "  entropy 1.06 bits of 1.58"
+    assert rows[0] == "     model"
+    assert [row.split()[:2] for row in rows[1:4]] == [["a", "75.0%"], ["b", "12.5%"], ["c", "12.5%"]]
+    assert all(len(row.split()) == 3 for row in rows[1:4])  # the third is the bar
+    assert rows[4:] == ["  entropy 1.06 bits of 1.58"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "drawn"),
+    [
+        ({"temperature": 0.5}, ["94.7%", "2.6%", "2.6%"]),
+        ({"temperature": 0.0}, ["100.0%", "0.0%", "0.0%"]),
+        ({"greedy": True}, ["100.0%", "0.0%", "0.0%"]),
+        ({"top_k": 2}, ["85.7%", "14.3%", "0.0%"]),
+        ({"top_p": 0.8}, ["85.7%", "14.3%", "0.0%"]),
+        ({"top_k": 3, "top_p": 1.0}, None),  # which leave everything as it is
+    ],
+)
+def test_probs_beside_what_the_settings_draw(capsys, settings, drawn):
+    session = Session(Toy([0.75, 0.125, 0.125]), ABC, **settings)
+    session.model.logits = session.model.logits.log()
+    session.read("a")
+    repl.show_probs(session)
+    heading, *rows, entropy = capsys.readouterr().out.splitlines()
+    assert heading == ("     model   drawn" if drawn else "     model")
+    assert [row.split()[1] for row in rows] == ["75.0%", "12.5%", "12.5%"]
+    if drawn:
+        assert [row.split()[2] for row in rows] == drawn
+    assert [row.count("█") + row.count("#") for row in rows] == [30, 5, 5], "the bars are the model's"
+    assert entropy == "  entropy 1.06 bits of 1.58"
+
+
+def test_probs_names_what_is_wrong_and_shows_nothing_else(monkeypatch, capsys):
+    for logit, words in ((float("nan"), "NaN"), (-float("inf"), "no token any probability")):
+        run_lines(monkeypatch, Session(Toy([logit] * 3), ABC), "/probs")
+        error, bye = capsys.readouterr().out.splitlines()[3:]
+        assert error.startswith("error: ") and words in error and bye == "bye"
 
 
 def test_probs_where_some_tokens_are_impossible(capsys):
@@ -516,7 +617,8 @@ def test_probs_where_some_tokens_are_impossible(capsys):
     session.read("a")
     repl.show_probs(session)
     rows = capsys.readouterr().out.splitlines()
-    assert rows[0].split()[1] == "100.0%" and rows[-1] == "  entropy 0.00 bits of 1.58"
+    assert rows[0].split() == ["model"]
+    assert rows[1].split()[1] == "100.0%" and rows[-1] == "  entropy 0.00 bits of 1.58"
 
 
 def test_surprise_is_minus_log_2_of_the_probability(capsys, monkeypatch):
