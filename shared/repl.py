@@ -276,3 +276,27 @@ def show_surprise(session: Session, text: str) -> None:
         say(" ".join(f"{session.tokenizer.token_text(token)}:{surprisal:.1f}" for token, surprisal in pairs))
     mean = sum(bits) / len(bits)
     say(f"  {mean:.2f} bits per token (the first is not scored); the worst: {max(bits):.1f}")
+
+
+def paint(name: str, pieces: list[str], values: list[float]) -> None:
+    """Pieces of text on one line, each on a ground that shows its value: red +1, blue -1, none at 0.
+
+    Without colour: a second line with + and - under the pieces, ++ and -- where a value is above 0.6.
+    """
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(highlight=False, soft_wrap=True)
+    if console.color_system and not console.no_color:
+        painted = Text(f"  {name}: ")
+        for piece, value in zip(pieces, values, strict=True):
+            fade = round(255 * (1 - min(1.0, abs(value))))
+            ground = f"rgb(255,{fade},{fade})" if value > 0 else f"rgb({fade},{fade},255)"
+            painted.append(piece, style=f"black on {ground}")
+        console.print(painted)
+        return
+    say(f"  {name}")
+    signs = ["--" if v < -0.6 else "-" if v < -0.2 else "" if v < 0.2 else "+" if v < 0.6 else "++" for v in values]
+    widths = [max(len(piece), len(sign)) for piece, sign in zip(pieces, signs, strict=True)]
+    say("  " + "".join(f"{piece:<{width}}" for piece, width in zip(pieces, widths, strict=True)))
+    say("  " + "".join(f"{sign:<{width}}" for sign, width in zip(signs, widths, strict=True)))
