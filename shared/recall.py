@@ -55,9 +55,10 @@ def recall(model, tokenizer, text: str, points: Sequence, chunk_length: int = 10
         words = [torch.tensor(tokenizer.encode(word), device=device) for word in point.candidates]
         padded = torch.nn.utils.rnn.pad_sequence(words, batch_first=True)  # (number of words, longest)
         repeated = map_state(state, lambda tensor: tensor.expand(len(words), *tensor.shape[1:]))  # noqa: B023
-        after = model(padded[:, :-1], repeated)[0]
-        first = logits[:, -1:].expand(len(words), 1, -1)
-        log_probs = torch.log_softmax(torch.cat([first, after], dim=1).float(), dim=-1)
+        predicted = logits[:, -1:].expand(len(words), 1, -1)  # of the first character; then those of the others
+        if padded.shape[1] > 1:
+            predicted = torch.cat([predicted, model(padded[:, :-1], repeated)[0]], dim=1)
+        log_probs = torch.log_softmax(predicted.float(), dim=-1)
         scores = log_probs.gather(2, padded[:, :, None])[:, :, 0]
         inside = torch.arange(padded.shape[1], device=device) < torch.tensor([[len(w)] for w in words], device=device)
         best = int(torch.where(inside, scores, 0.0).sum(dim=1).argmax())

@@ -63,24 +63,31 @@ RULES = r"""
 fable
 1|{opening} {find}\n{unit} {unit} {unit}{more}
 more
-5| {unit}{more}
-2|\n{unit}{more}
-3|\n{ending}\n{moral}\n\n
+9| {unit}{more}
+3|\n{unit}{more}
+2|\n{meanwhile} {away} {away} {away}{further}
+2|\n{ending}\n{moral}\n\n
+further
+3| {away}{further}
+1|\n{unit}{more}
+1|\n{ending}\n{moral}\n\n
+meanwhile = Elsewhere life went on., In the wide world much happened.
 
 opening
-3|Once upon a time {a hero=animal} lived {by} the {place=place}{company}
+4|Once upon a time there was {a hero=animal}. The {!hero} lived {by} the {place=place}{company}
 3|Long ago, when {olden}, {a hero=animal} had a {small} house {by} the {place=place}{company}
 3|{A hero=animal} and {a guest=animal} were once friends, and the {!hero} lived {by} the {place=place}.
-1|There was once {a hero=animal}, known to all as the {!hero} of the {place=place}.
+1|Not long ago there was {a hero=animal}, known to all as the {!hero} of the {place=place}.
 2|In the days of {the old king, the great flood}, {a hero=animal} came to live {by} the {place=place}{company}
-2|Far from the {land=place}, but close to the {place=place}, there lived {a hero=animal}.
-2|Next door to {a guest=animal}, {by} the {place=place}, lived {a hero=animal}, {trait} but {virtue}.
+2|Far from the {land=place}, but close to the {place=place}, there lived {a hero=animal}. The {!hero} was {trait} but {virtue}.
+2|Next door to {a guest=animal}, {by} the {place=place}, lived {a hero=animal}. The {!hero} was {mood}.
 by = by, behind, near, below
 olden = the hills were young, nobody was in a hurry, kings baked bread
 small = small, crooked, green
 trait = proud, idle, greedy, stubborn
 virtue = kind, honest, patient, curious, happy
 company
+3|, and the {!place} was {small, old, quiet}.
 4|. The {!hero} was {trait} but {virtue}.
 2|. People came to the {!place} to see the {!hero}.
 2|, with {a guest=animal} for a neighbour. The {!hero} never {asked, knew} why.
@@ -88,7 +95,7 @@ company
 1|, and went no further than the {!place}.
 
 find
-3|One {morning, evening, day, winter, market day} {!he hero} found {a object=object} {spot}{claim}
+3|One {morning, evening, day, winter, market day} {!he hero} found {a object=object}{claim}
 2|{!He hero} owned nothing but {a object=object}{claim}
 2|{!He hero} wanted {a ware=object}, but all {!he hero} had was {a object=object}{claim}
 2|For {!his hero} birthday {a friend, an aunt, the old king} sent {!him hero} {a object=object}{claim}
@@ -96,6 +103,7 @@ find
 spot = under a hedge, in the grass, by the road, in an old boot
 claim
 4|. The {!object} was {small, old, cracked} but loved.
+3|. The {!object} had been lost {spot}.
 2|, and {!he hero} was {mood}.
 2|, better than {a ware=object}, and the {!object} was never far away.
 2|, the only one at the {!place}.
@@ -103,14 +111,17 @@ claim
 mood = happy, content, sleepy, puzzled
 
 unit
+1|{weather}
+16|{chores}
+1|{knocking}
+3|{visit}
+10|{memory}
+away
 4|{weather}
-5|{chores}
 3|{crowd}
 3|{knocking}
 3|{rumour}
-5|{visit}
-3|{fair}
-12|{memory}
+4|{fair}
 2|{saying}
 
 weather
@@ -127,16 +138,21 @@ fields = fields, hills, roofs, woods, chimneys
 bright = bright, silver, white, quiet
 
 chores
-4|The {!hero} {mended} the {fence} and {painted} the {walls}.
-2|Every {night} the {!hero} {painted} the {!object}, {sang} and {slept, went to bed}.
+4|The {!hero} {mended} the {fence}.
+4|The {!hero} {sang}.
+6|The {!hero} {polished} the {!object}.
+5|The {!hero} {came} to the {!place}.
+4|The {!hero} {hid} the {!object} {by} the {!place}.
+2|Every {night} the {!hero} {painted} the {!object}.
 1|{!He hero} {sang} and {slept, went to bed}.
 1|After that {!he hero} {sang}.
-1|When all was {quiet, white, cold}, {!he hero} {mended} the {fence} and {sang}.
+polished = polished, dusted, wrapped
+came = came home, hurried back, walked slowly
+hid = hid, kept, left
 mended = mended, swept, scrubbed
 painted = painted, counted, washed
 fence = fence, roof, chairs, floor
-walls = walls, windows, stairs
-sang = baked bread, wrote a letter, fed the fire, washed {!his hero} hands, sang an old song
+sang = baked bread, wrote a letter, fed the fire, warmed {!his hero} hands, sang an old song
 
 crowd
 3|{This folk=folk} {beside} {!was folk} {busy}.
@@ -173,10 +189,10 @@ hearsay = or so they say, my aunt was there, as everyone knows, I never asked wh
 visit
 1|{arrival} {request} {reply}
 arrival
-4|Soon {a guest=animal} {came} by from the {land=place}. The {!guest} had {a ware=object}.
-2|Down the road {came} {a guest=animal}, {a ware=object} on {!his guest} back, all the way from the {land=place}.
-1|At the gate stood {a guest=animal}, just back from the {land=place}, with {a ware=object}.
-came = came, walked, danced, wandered
+4|Soon {a guest=animal} {strolled} by. The {!guest} had {a ware=object} from the {land=place}.
+2|Down the road {strolled} {a guest=animal}, {a ware=object} on {!his guest} back, all the way from the {land=place}.
+2|At the gate stood {a guest=animal}. The {!guest} was just back from the {land=place}, with {a ware=object}.
+strolled = strolled, walked, danced, wandered
 request
 2|"Will you {trade, sing with me}?" asked the {!guest}.
 3|"Will you come to the {!land} with me?" asked the {!guest}.
@@ -205,17 +221,17 @@ a_child = a child, a soldier, a beggar
 the_cook = the cook, the judge, the old king
 
 memory
-3|All the while the {!hero} {dreamt, thought, spoke, sang} of home.
 3|Still the {!hero} kept the {!object} {safe}.
 3|Back at the {!place} the {lamps, windows, walls, trees} were {bright}.
-2|Word of the {!object} had reached {the_cook}.
+3|Word of the {!object} had reached {the_cook}.
 3|Home was still the {!place}, {come what may, rain or snow}.
+2|All the while the {!hero} {dreamt, thought, spoke} of home.
 2|Only the {!hero} {knew, slept} better.
-2|Inside, the {!object} lay {safe}.
-2|Wherever {!he hero} went, the {!object} went too.
-2|At {noon, dawn} {!he hero} was back at the {!place}.
+3|Inside, the {!object} lay {safe}.
+1|Wherever {!he hero} went, the {!object} went too.
+1|At {noon, dawn} {!he hero} was back at the {!place}.
 3|In every dream the {!place} was {bright} and near.
-2|Not even the {!hero} {knew, asked} why.
+1|Not even the {!hero} {knew, asked} why.
 safe = safe, close, dry, under the bed
 
 saying
@@ -241,9 +257,9 @@ moral
 """
 
 SHA256 = {  # of the texts of splits()
-    "train": "31a3a4b532953f4dd1e5f432c0ea131c88d5ef2b909888184e7fa22c7629a27a",
-    "val": "3f8984e9cd4e45f4b04eafccaffef9dfaebf8c4cfd8c3798f5a6151907c119dc",
-    "test": "412727d11ccec9f1eff34e29bf50aba8f923109168e35bbcc3f36205264b9c28",
+    "train": "9529843da57a7e240bad41bb4fb64204bd1214d9cb88adb0ef291392145d7e31",
+    "val": "9ff46047c20f9873c88887a6cd7b7d9b1b28e99b23686c3cfee53da02dc3feab",
+    "test": "4bbee26a61994904ea5be125869a2f1263d013292644422802da741be2ee64d9",
 }
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -529,7 +545,7 @@ class Telling:
             self.write(sound)
             if left < 2:
                 given = self.at - self.named[number]
-                self.points.append(RecallPoint("count", self.at, ",." [left == 0], (",", "."), given))
+                self.points.append(RecallPoint("count", self.at, ",."[left == 0], (",", "."), given))
             self.write(", " if left else ".")
 
     def fits(self, steps: tuple, text: str, at: int) -> bool:

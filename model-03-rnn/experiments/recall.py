@@ -1,0 +1,50 @@
+"""What does a recurrent network still know, d characters later? Fables, at the settings of `--preset ladder`.
+
+    python experiments/recall.py
+
+The first recurrent row of the ladder that all lessons share: the loss over the exact floor, and the forced choice among
+all heroes (objects, places) by distance, beside chance. The network is the preset's, the budget here STEPS steps of
+32 x 256 characters.
+"""
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+LESSON = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(LESSON))
+
+import torch
+from generate import load
+from short_run import carried_loss
+
+from shared.console import run
+from shared.data import load_corpus
+from shared.recall import by_distance, recall
+from shared.results import Result
+from shared.visualize import plot_recall
+
+STEPS, SEED = 1200, 1337
+
+
+def main() -> None:
+    corpus = load_corpus("fables")
+    with tempfile.TemporaryDirectory() as out:
+        flags = ["--preset", "ladder", "--steps", str(STEPS), "--seed", str(SEED), "--out", out]
+        subprocess.run([sys.executable, str(LESSON / "train.py"), *flags], check=True)
+        model, tokenizer = load(Path(out) / "best.pt")
+    loss = carried_loss(model, torch.tensor(tokenizer.encode(corpus.val)))
+    bands = by_distance(recall(model, tokenizer, corpus.val, corpus.points["val"]))
+    columns = ["model", "loss, nats", "above the floor", "parameters", *[f"{b['low']}-{b['high']}" for b in bands]]
+    result, floor = Result(LESSON, "recall", columns, SEED), corpus.floor["val"]
+    name = f"RNN, {model.config.num_layers} x {model.config.hidden_size}"
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    result.add(name, loss, loss - floor, parameters, *[f"{band['accuracy']:.0%}" for band in bands])
+    result.add("floor; chance", floor, 0.0, None, *[f"{band['chance']:.0%}" for band in bands])
+    plot_recall(result.path(".png"), {name: bands}, "What a recurrent network recalls")
+    result.save(floor=floor, bands={name: bands}, steps=STEPS)
+
+
+if __name__ == "__main__":
+    run(main)
