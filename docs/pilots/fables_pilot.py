@@ -1,7 +1,6 @@
 """Can the recall points of the fables be learnt, and do they tell models apart? Run before the grammar was frozen.
 
-Trains three stand-ins from PyTorch's own layers (this is a pilot, not a lesson) for a few minutes each on the training
-draw: an LSTM, a causal Transformer, and the same Transformer that sees 32 characters only. Then measures on the
+Trains stand-ins from PyTorch's own layers (this is a pilot, not a lesson) for some minutes each on the training draw: an LSTM, a causal Transformer, and the same Transformer that sees 32 characters only. Then measures on the
 validation draw the loss above the floor, and the forced choice at recall points by distance. Writes fables_pilot.json.
 
     python docs/pilots/fables_pilot.py --minutes 5
@@ -18,6 +17,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from shared.data.batching import ContiguousStreams
 from shared.data.fables import splits
 
 BANDS = [(20, 40), (40, 80), (80, 160), (160, 320), (320, 640)]
@@ -33,8 +33,9 @@ class Recurrent(nn.Module):
         self.lm_head = nn.Linear(256, vocab_size)
         nn.init.ones_(self.lstm.bias_ih_l0.data[256:512])  # forget gates that begin half open
 
-    def forward(self, token_ids: torch.Tensor) -> torch.Tensor:
-        return self.lm_head(self.lstm(self.embedding(token_ids))[0])
+    def forward(self, token_ids: torch.Tensor, state=None, with_state: bool = False):
+        outputs, state = self.lstm(self.embedding(token_ids), state)
+        return (self.lm_head(outputs), state) if with_state else self.lm_head(outputs)
 
 
 class Attention(nn.Module):
@@ -46,7 +47,7 @@ class Attention(nn.Module):
         layer = nn.TransformerEncoderLayer(96, 4, 288, 0.0, "gelu", batch_first=True, norm_first=True)
         self.blocks = nn.TransformerEncoder(layer, 3, enable_nested_tensor=False)
         self.lm_head = nn.Linear(96, vocab_size)
-        for parameter in self.parameters():  # PyTorch's own start is far too large for embeddings, and alike in all blocks
+        for parameter in self.parameters():  # PyTorch's own start is too large for embeddings
             if parameter.dim() > 1:
                 nn.init.normal_(parameter, std=0.05)
 
@@ -60,17 +61,24 @@ class Attention(nn.Module):
 def train(model: nn.Module, ids: torch.Tensor, minutes: float, learning_rate: float, seed: int) -> int:
     generator = torch.Generator().manual_seed(seed)
     T = model.context_length
-    rows = 3072 // T
+    rows = (1536 if isinstance(model, Recurrent) else 3072) // T
+    streams, state = ContiguousStreams(ids, rows, T, seed), None
     optimizer = torch.optim.AdamW(model.parameters(), lr=learning_rate, betas=(0.9, 0.98), weight_decay=0.01)
     start, step = time.process_time(), 0
     while (share := (time.process_time() - start) / 60 / minutes) < 1:
         for group in optimizer.param_groups:  # warm up for 100 steps, then down in a straight line over the minutes
             group["lr"] = learning_rate * min(1, (step + 1) / 100) * (1 - share)
-        begin = torch.randint(len(ids) - T, (rows, 1), generator=generator)
-        window = ids[begin + torch.arange(T + 1)]
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            logits = model(window[:, :-1])
-        loss = F.cross_entropy(logits.float().flatten(0, 1), window[:, 1:].flatten())
+        if isinstance(model, Recurrent):  # state carried from chunk to chunk, in float32: bf16 blurs a long memory
+            inputs, targets, restart = next(streams)
+            logits, state = model(inputs, None if restart else state, with_state=True)
+            state = tuple(part.detach() for part in state)
+        else:
+            begin = torch.randint(len(ids) - T, (rows, 1), generator=generator)
+            window = ids[begin + torch.arange(T + 1)]
+            inputs, targets = window[:, :-1], window[:, 1:]
+            with torch.autocast("cpu", dtype=torch.bfloat16):
+                logits = model(inputs)
+        loss = F.cross_entropy(logits.float().flatten(0, 1), targets.flatten())
         optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -138,8 +146,8 @@ def main() -> None:
     vocabulary = {c: i for i, c in enumerate(sorted(set(corpus["train"].text)))}
     ids = {name: torch.tensor([vocabulary[c] for c in corpus[name].text]) for name in ("train", "val")}
     kinds = {
-        "recurrent": (Recurrent, 256, 4e-3),
-        "attention": (Attention, 384, 3e-3),
+        "recurrent": (Recurrent, 192, 2e-3),
+        "attention": (Attention, 256, 3e-3),
         "attention-32": (Attention, 32, 3e-3),
     }
     result = {"floor_val": round(corpus["val"].floor, 4), "chance": round(1 / 12, 4), "models": {}}

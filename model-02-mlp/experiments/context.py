@@ -23,19 +23,17 @@ from shared.results import Result
 from shared.visualize import plot_recall
 
 CONTEXTS, STEPS = (2, 4, 8, 16, 32, 64), 800
-KINDS = ("hero", "object", "place")  # what is named once and asked for again far away
 WINDOW, BATCH = 256, 8  # long windows, so that few examples have a context cut off at the window's start
 
 
 def main() -> None:
     corpus, tokenizer, train_ids, val_ids = characters("fables")
-    points = [point for point in corpus.points["val"] if point.kind in KINDS]
     floor, curves, result = corpus.floor["val"], {}, None
     for context in CONTEXTS:
         model = new_model(MLPConfig(tokenizer.vocab_size, context, embedding_dim=16, hidden_size=256))
         train_short(model, train_ids, STEPS, batch_size=BATCH, window=WINDOW)
         loss = token_losses(model, val_ids).mean().item()
-        bands = curves[f"context {context}"] = by_distance(recall(model, tokenizer, corpus.val, points))
+        bands = curves[f"context {context}"] = by_distance(recall(model, tokenizer, corpus.val, corpus.points["val"]))
         if result is None:
             columns = ["context", "loss", "above the floor", "parameters"]
             result = Result(LESSON, "context", columns + [f"{b['low']}-{b['high']}" for b in bands], SEED)

@@ -63,15 +63,9 @@ RULES = r"""
 fable
 1|{opening} {find}\n{unit} {unit} {unit}{more}
 more
-9| {unit}{more}
-3|\n{unit}{more}
-2|\n{meanwhile} {away} {away} {away}{further}
-2|\n{ending}\n{moral}\n\n
-further
-3| {away}{further}
-1|\n{unit}{more}
-1|\n{ending}\n{moral}\n\n
-meanwhile = Elsewhere life went on., In the wide world much happened.
+5| {unit}{more}
+2|\n{unit}{more}
+3|\n{ending}\n{moral}\n\n
 
 opening
 4|Once upon a time there was {a hero=animal}. The {!hero} lived {by} the {place=place}{company}
@@ -111,17 +105,14 @@ claim
 mood = happy, content, sleepy, puzzled
 
 unit
-1|{weather}
-16|{chores}
-1|{knocking}
-3|{visit}
-10|{memory}
-away
-4|{weather}
-3|{crowd}
-3|{knocking}
-3|{rumour}
-4|{fair}
+3|{weather}
+5|{chores}
+2|{crowd}
+2|{knocking}
+2|{rumour}
+5|{visit}
+3|{fair}
+14|{memory}
 2|{saying}
 
 weather
@@ -138,21 +129,16 @@ fields = fields, hills, roofs, woods, chimneys
 bright = bright, silver, white, quiet
 
 chores
-4|The {!hero} {mended} the {fence}.
-4|The {!hero} {sang}.
-6|The {!hero} {polished} the {!object}.
-5|The {!hero} {came} to the {!place}.
-4|The {!hero} {hid} the {!object} {by} the {!place}.
-2|Every {night} the {!hero} {painted} the {!object}.
+4|The {!hero} {mended} the {fence} and {painted} the {walls}.
+2|Every {night} the {!hero} {painted} the {!object}, {sang} and {slept, went to bed}.
 1|{!He hero} {sang} and {slept, went to bed}.
 1|After that {!he hero} {sang}.
-polished = polished, dusted, wrapped
-came = came home, hurried back, walked slowly
-hid = hid, kept, left
+1|When all was {quiet, white, cold}, {!he hero} {mended} the {fence} and {sang}.
 mended = mended, swept, scrubbed
 painted = painted, counted, washed
 fence = fence, roof, chairs, floor
-sang = baked bread, wrote a letter, fed the fire, warmed {!his hero} hands, sang an old song
+walls = walls, windows, stairs
+sang = baked bread, wrote a letter, fed the fire, washed {!his hero} hands, sang an old song
 
 crowd
 3|{This folk=folk} {beside} {!was folk} {busy}.
@@ -189,10 +175,10 @@ hearsay = or so they say, my aunt was there, as everyone knows, I never asked wh
 visit
 1|{arrival} {request} {reply}
 arrival
-4|Soon {a guest=animal} {strolled} by. The {!guest} had {a ware=object} from the {land=place}.
-2|Down the road {strolled} {a guest=animal}, {a ware=object} on {!his guest} back, all the way from the {land=place}.
+4|Soon {a guest=animal} {came} by. The {!guest} had {a ware=object} from the {land=place}.
+2|Down the road {came} {a guest=animal}, {a ware=object} on {!his guest} back, all the way from the {land=place}.
 2|At the gate stood {a guest=animal}. The {!guest} was just back from the {land=place}, with {a ware=object}.
-strolled = strolled, walked, danced, wandered
+came = came, walked, danced, wandered
 request
 2|"Will you {trade, sing with me}?" asked the {!guest}.
 3|"Will you come to the {!land} with me?" asked the {!guest}.
@@ -221,17 +207,17 @@ a_child = a child, a soldier, a beggar
 the_cook = the cook, the judge, the old king
 
 memory
+3|All the while the {!hero} {dreamt, thought, spoke, sang} of home.
 3|Still the {!hero} kept the {!object} {safe}.
 3|Back at the {!place} the {lamps, windows, walls, trees} were {bright}.
-3|Word of the {!object} had reached {the_cook}.
+2|Word of the {!object} had reached {the_cook}.
 3|Home was still the {!place}, {come what may, rain or snow}.
-2|All the while the {!hero} {dreamt, thought, spoke} of home.
 2|Only the {!hero} {knew, slept} better.
-3|Inside, the {!object} lay {safe}.
-1|Wherever {!he hero} went, the {!object} went too.
-1|At {noon, dawn} {!he hero} was back at the {!place}.
+2|Inside, the {!object} lay {safe}.
+2|Wherever {!he hero} went, the {!object} went too.
+2|At {noon, dawn} {!he hero} was back at the {!place}.
 3|In every dream the {!place} was {bright} and near.
-1|Not even the {!hero} {knew, asked} why.
+2|Not even the {!hero} {knew, asked} why.
 safe = safe, close, dry, under the bed
 
 saying
@@ -257,9 +243,9 @@ moral
 """
 
 SHA256 = {  # of the texts of splits()
-    "train": "9529843da57a7e240bad41bb4fb64204bd1214d9cb88adb0ef291392145d7e31",
-    "val": "9ff46047c20f9873c88887a6cd7b7d9b1b28e99b23686c3cfee53da02dc3feab",
-    "test": "4bbee26a61994904ea5be125869a2f1263d013292644422802da741be2ee64d9",
+    "train": "8a0d59672ba08003676b7ebb1f63b3890bc80da75047db77ad3931e53ad3f001",
+    "val": "19a466cb22b265b8c6318a7cdc5d791acc12c3f72164f6ceaf4c19d343d85721",
+    "test": "564e868de6195870fc4213231f0b5a81e28b099d2d3ff2a048d5c3554084e7d2",
 }
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -545,7 +531,7 @@ class Telling:
             self.write(sound)
             if left < 2:
                 given = self.at - self.named[number]
-                self.points.append(RecallPoint("count", self.at, ",."[left == 0], (",", "."), given))
+                self.points.append(RecallPoint("count", self.at, ",." [left == 0], (",", "."), given))
             self.write(", " if left else ".")
 
     def fits(self, steps: tuple, text: str, at: int) -> bool:
