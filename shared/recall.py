@@ -13,7 +13,7 @@ import torch
 
 from shared.console import LearnerError
 
-BANDS = (20, 40, 80, 160, 320, 640)  # edges, in characters; what lies outside counts to the first or last band
+BANDS = (5, 20, 40, 80, 160, 320, 640)  # edges, in characters; what lies outside counts to the first or last band
 
 
 class Recalled(NamedTuple):

@@ -42,7 +42,8 @@ def main() -> None:
         result.add(order, loss, loss - floor, sum(model.config.sizes), *[f"{b['accuracy']:.0%}" for b in bands])
     result.add("any", floor, 0.0, None, *[f"{band['chance']:.0%}" for band in bands])
     result.rows[-1][0] = "floor; chance"
-    plot_recall(result.path(".png"), {name: curves[name] for name in list(curves)[1::2]}, "n-grams do not recall")
+    shown = {name: curves[name] for name in list(curves)[1::2]}
+    plot_recall(result.path(".png"), shown, "n-grams recall what is in their window, and nothing else")
     result.save(floor=floor, bands=curves)
 
 

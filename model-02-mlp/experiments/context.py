@@ -2,7 +2,7 @@
 
     python experiments/context.py
 
-Contexts of 2 to 64 characters, everything else equal (16-dimensional embeddings, 256 tanh units, 800 steps of 2,048
+Contexts of 2 to 64 characters, everything else equal (16-dimensional embeddings, 256 tanh units, 600 steps of 2,048
 characters). The last row is the exact floor of the fables, and chance. Recall is the forced choice of shared/recall.py:
 the model still knows a name d characters later, or it does not.
 """
@@ -22,7 +22,7 @@ from shared.recall import by_distance, recall
 from shared.results import Result
 from shared.visualize import plot_recall
 
-CONTEXTS, STEPS = (2, 4, 8, 16, 32, 64), 800
+CONTEXTS, STEPS = (2, 4, 8, 16, 32, 64), 600
 WINDOW, BATCH = 256, 8  # long windows, so that few examples have a context cut off at the window's start
 
 

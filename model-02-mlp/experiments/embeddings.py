@@ -27,7 +27,7 @@ from shared.console import LearnerError, run
 from shared.results import Result
 from shared.visualize import COLOURS, figure, save
 
-STEPS = 1500
+STEPS = 1000
 GROUPS = {"vowels": "e", "consonants": "t", "capitals": "M", "punctuation and space": "."}  # and one to look closer at
 
 

@@ -22,7 +22,7 @@ from shared.evaluation import token_losses
 from shared.progress import record
 from shared.sampling import generate, start_token
 
-STEPS, AT, LENGTH = 1500, (20, 100, 300, 1500), 240
+STEPS, AT, LENGTH = 1000, (20, 100, 300, 1000), 240
 
 
 def block(name: str, model, tokenizer, val_ids: torch.Tensor) -> str:

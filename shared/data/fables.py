@@ -240,7 +240,7 @@ ending
 moral
 1|Moral: {proverb}.
 1|{proverb}.
-"""
+"""  # noqa: E501
 
 SHA256 = {  # of the texts of splits()
     "train": "8a0d59672ba08003676b7ebb1f63b3890bc80da75047db77ad3931e53ad3f001",

@@ -206,7 +206,8 @@ def test_bands_hold_every_point_once():
     results = [Recalled("hero", distance, True, 0.1) for distance in distances]
     rows = by_distance(results)
     assert [(row["low"], row["high"], row["points"]) for row in rows] == [
-        (20, 40, 4),
+        (5, 20, 2),
+        (20, 40, 2),
         (40, 80, 2),
         (80, 160, 1),
         (320, 640, 4),
