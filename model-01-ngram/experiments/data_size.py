@@ -4,7 +4,8 @@
 
 Kneser-Ney on 1/64, 1/32 ... 1/1 of Tiny Shakespeare's training split, orders 3, 5 and 7; validation always the same.
 The parts are made of blocks from all over the text, each part holding the one before: the plays differ, and the last
-ones, beside the validation split, would be worth more than the first. The table of a high order grows almost as fast as the text: most long contexts are new each time.
+ones, beside the validation split, would be worth more than the first. The table of a high order grows almost as fast as
+the text: most long contexts are new each time.
 """
 
 import sys
