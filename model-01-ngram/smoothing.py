@@ -84,13 +84,14 @@ def discounts_from(counts: Tensor) -> tuple[Tensor, bool]:
     """(0, D1, D2, D3+) from how many n-grams occur once, twice, three and four times: Chen & Goodman 1999, eq. 26.
 
     A few dozen characters, all of them frequent, leave a count of counts at zero, and the closed form then has no value
-    in 0 <= D_r <= r. Such an order takes 0.5, 1 and 1.5 instead; the flag says whether the closed form held.
+    in 0 < D_r <= r (at 0 nothing would be left for unseen words). Such an order takes 0.5, 1 and 1.5 instead; the
+    flag says whether the closed form held.
     """
     n1, n2, n3, n4 = (int((counts == r).sum()) for r in (1, 2, 3, 4))
     if n1 and n2 and n3:
         y = n1 / (n1 + 2 * n2)
         found = (1 - 2 * y * n2 / n1, 2 - 3 * y * n3 / n2, 3 - 4 * y * n4 / n3)
-        if all(0 <= d <= r for r, d in enumerate(found, start=1)):
+        if all(0 < d <= r for r, d in enumerate(found, start=1)):
             return torch.tensor([0.0, *found], dtype=torch.float64), True
     return torch.tensor([0.0, *FALLBACK_DISCOUNTS], dtype=torch.float64), False
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from shared.contract import assert_causal, assert_chunk_invariant
@@ -128,6 +128,7 @@ def kneser_ney_by_the_definition(train: list[int], text: list[int], order: int, 
 
 
 @given(st.integers(1, 6), st.integers(2, 12), st.integers(10, 200), st.integers(0, 1000))
+@example(5, 2, 81, 440)  # where a closed-form discount is exactly 0
 @settings(max_examples=40, deadline=None)
 def test_kneser_ney_equals_the_definition(order, vocab_size, length, seed):
     generator = torch.Generator().manual_seed(seed)
@@ -147,7 +148,7 @@ def test_discounts_by_hand():
     assert closed_form and discounts.tolist() == [0, 1 - 0.5, 2 - 3 * 0.5 / 2, 3 - 4 * 0.5]
 
 
-@pytest.mark.parametrize("counts", [[5, 6, 7, 900], [1, 1, 5], [1, 2, 3, 4, 4, 4]])
+@pytest.mark.parametrize("counts", [[5, 6, 7, 900], [1, 1, 5], [1, 2, 3, 4, 4, 4], [1, 1, 1, 1, 2, 3]])
 def test_discounts_fall_back_where_the_closed_form_has_no_value(counts):
     discounts, closed_form = smoothing.discounts_from(torch.tensor(counts).double())
     assert not closed_form and discounts.tolist() == [0, *smoothing.FALLBACK_DISCOUNTS]

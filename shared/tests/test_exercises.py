@@ -101,7 +101,7 @@ WRONG = [  # (exercise, what stands in the solution, a likely mistake)
     ("4_kneser_ney", "table = {first: 1}", "table = {}"),
     ("4_kneser_ney", "for ngram in longer:", "for ngram in [n for n, c in longer.items() for _ in range(c)]:"),
     ("4_kneser_ney", "if n1 and n2 and n3:", "if n1 and n2 and n3 and n4:"),
-    ("4_kneser_ney", "if all(0 <= d <= r for r, d in enumerate(found, start=1)):", "if True:"),
+    ("4_kneser_ney", "if all(0 < d <= r for r, d in enumerate(found, start=1)):", "if True:"),
     ("4_kneser_ney", "sum(d[min(c, 3)] for c in seen)", "d[1] * len(seen)"),
     ("4_kneser_ney", "probability(context[1:], word,", "probability(context[:-1], word,"),
     ("4_kneser_ney", "        return lower\n", "        return 1 / vocab_size\n"),

@@ -39,7 +39,7 @@ def discounts(counts: Table) -> tuple[float, float, float]:
 
     Y = n1 / (n1 + 2 n2)     D1 = 1 - 2 Y n2 / n1     D2 = 2 - 3 Y n3 / n2     D3+ = 3 - 4 Y n4 / n3
 
-    Where n1, n2 or n3 is 0, or a D_r comes out below 0 or above r: (0.5, 1.0, 1.5), all three.
+    Where n1, n2 or n3 is 0, or a D_r is not above 0, or above r: (0.5, 1.0, 1.5), all three.
     """
     raise NotImplementedError
 

@@ -31,13 +31,13 @@ def discounts(counts: Table) -> tuple[float, float, float]:
 
     Y = n1 / (n1 + 2 n2)     D1 = 1 - 2 Y n2 / n1     D2 = 2 - 3 Y n3 / n2     D3+ = 3 - 4 Y n4 / n3
 
-    Where n1, n2 or n3 is 0, or a D_r comes out below 0 or above r: (0.5, 1.0, 1.5), all three.
+    Where n1, n2 or n3 is 0, or a D_r is not above 0, or above r: (0.5, 1.0, 1.5), all three.
     """
     n1, n2, n3, n4 = (sum(count == r for count in counts.values()) for r in (1, 2, 3, 4))
     if n1 and n2 and n3:
         y = n1 / (n1 + 2 * n2)
         found = (1 - 2 * y * n2 / n1, 2 - 3 * y * n3 / n2, 3 - 4 * y * n4 / n3)
-        if all(0 <= d <= r for r, d in enumerate(found, start=1)):
+        if all(0 < d <= r for r, d in enumerate(found, start=1)):
             return found
     return 0.5, 1.0, 1.5
 
