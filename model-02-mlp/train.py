@@ -55,7 +55,7 @@ from shared.visualize import plot_loss
 LESSON = Path(__file__).resolve().parent
 BASE = {"window": 64, "batch_size": 64, "learning_rate": 1e-3, "weight_decay": 0.1, "warmup": 100}
 PRESETS = {
-    "default": BASE | {"steps": 9000, "context_length": 24, "embedding_dim": 48, "hidden_size": 1024, "dropout": 0.2},
+    "default": BASE | {"steps": 4000, "learning_rate": 2e-3, "num_layers": 2, "dropout": 0.1},
     "quick": BASE | {"steps": 800, "context_length": 8, "embedding_dim": 24, "hidden_size": 256},
     "names": BASE | {"steps": 20_000, "dataset": "names", "context_length": 8, "embedding_dim": 24, "window": 16},
     "bengio": BASE | {"steps": 4000, "tokenizer": "word", "context_length": 5, "embedding_dim": 60, "hidden_size": 100,

@@ -1,4 +1,4 @@
-"""A longer context lowers the loss, and moves the horizon to exactly where the context ends: fables, by distance.
+"""The horizon is exactly the context: loss and recall by distance on fables, for contexts of 2 to 64 characters.
 
     python experiments/context.py
 
