@@ -66,7 +66,7 @@ def text(value) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     if isinstance(value, float):
-        return f"{value:.4f}" if abs(value) < 100 else f"{value:,.0f}"
+        return f"{value:.4f}" if abs(value) < 10 else f"{value:,.1f}"
     return str(value).replace("|", "\\|").replace("\n", " ")
 
 
