@@ -62,7 +62,6 @@ PRESETS = {
                       "direct": True},
     "ladder": BASE | {"steps": 4000, "dataset": "fables", "context_length": 32, "window": 256, "batch_size": 16},
 }  # fmt: skip
-EXPECTED = {}  # nats per character on shakespeare
 
 
 def arguments():
@@ -186,8 +185,7 @@ def main() -> None:
         floor=(corpus.floor or {}).get("val"), context_policy="carried state", sample=describe(sample, corpus.train),
         seed=args.seed, device=device.type, precision=args.precision, preset=args.preset, settings=plain(args),
     )  # fmt: skip
-    conclude(folder, LESSON, summary, EXPECTED.get(args.preset) if corpus.name == "shakespeare" else None,
-             "ROMEO:" if corpus.name == "shakespeare" else "")  # fmt: skip
+    conclude(folder, LESSON, summary, prompt="ROMEO:" if corpus.name == "shakespeare" else "")
     record("02 run")
 
 

@@ -63,7 +63,6 @@ PRESETS = {
     "mikolov": BASE | {"steps": 4000, "optimizer": "sgd", "learning_rate": 0.5, "weight_decay": 0.0, "num_layers": 1},
     "ladder": BASE | {"steps": 4000, "dataset": "fables", "chunk_length": 256},
 }  # fmt: skip
-EXPECTED = {}  # nats per character on shakespeare
 
 
 def arguments():
@@ -199,8 +198,7 @@ def main() -> None:
         floor=(corpus.floor or {}).get("val"), context_policy="carried state", sample=describe(sample, corpus.train),
         seed=args.seed, device=device.type, precision=args.precision, preset=args.preset, settings=plain(args),
     )  # fmt: skip
-    conclude(folder, LESSON, summary, EXPECTED.get(args.preset) if corpus.name == "shakespeare" else None,
-             "ROMEO:" if corpus.name == "shakespeare" else "")  # fmt: skip
+    conclude(folder, LESSON, summary, prompt="ROMEO:" if corpus.name == "shakespeare" else "")
     record("03 run")
 
 
