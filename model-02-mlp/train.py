@@ -18,39 +18,26 @@ import torch
 from model import MLPLM, MLPConfig
 from torch.nn.functional import cross_entropy
 
-from shared.compute import (
-    autocast,
-    choose_device,
-    choose_precision,
-    choose_steps,
-    choose_threads,
-    seconds_of,
-    show_choice,  # fmt: skip
-)
-from shared.console import CtrlC, Progress, common_flags, duration, parse, positive_int, run, say
+from shared.compute import autocast, choose_device, choose_threads, settle, show_choice
+from shared.console import CtrlC, Progress, common_flags, config_flags, duration, parse, positive_int, run, say
 from shared.data.batching import RandomWindows
 from shared.data.tokens import load_tokens
 from shared.evaluation import describe_loss, first_loss, report, token_losses
-from shared.progress import record
 from shared.runs import (
     check_finite,
-    conclude,
+    finish,
     load_checkpoint,
     log_metrics,
     out_flag,
     plain,
-    read_metrics,
     restore,
-    save_checkpoint,  # fmt: skip
+    save_checkpoint,
     save_training,
     start_run,
     trim_metrics,
     write_sample,
-    write_summary,
 )
-from shared.text_metrics import describe
 from shared.tokenizers import tokenizer_from_dict
-from shared.visualize import plot_loss
 
 LESSON = Path(__file__).resolve().parent
 BASE = {"window": 64, "batch_size": 64, "learning_rate": 1e-3, "weight_decay": 0.1, "warmup": 100}
@@ -66,11 +53,7 @@ PRESETS = {
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for field in fields(MLPConfig)[1:]:
-        kind = {int: positive_int, bool: None}.get(field.type, field.type)
-        flag, about = f"--{field.name.replace('_', '-')}", {"default": field.default, "help": "%(default)s"}
-        about |= {"action": "store_true"} if kind is None else {"type": kind}
-        parser.add_argument(flag, **about)
+    config_flags(parser, MLPConfig)
     parser.add_argument("--window", type=positive_int, help="tokens in a training window, each one an example")
     parser.add_argument("--weight-decay", type=float, help="of AdamW")
     parser.add_argument("--warmup", type=positive_int, help="steps until the learning rate is at its highest")
@@ -123,20 +106,18 @@ def main() -> None:
     if not saved:  # what is decided by measuring is decided here, once, on a copy
         trial, batch = copy.deepcopy(model), next(RandomWindows(train_ids, args.batch_size, args.window))
         trial_step = partial(train_step, trial, make_optimizer(trial, args), batch, device)
-        args.precision = choose_precision(args.precision, device, trial_step)
-        seconds_per_step = seconds_of(lambda: trial_step(args.precision), seconds=1.0)
-        args.steps = choose_steps(args, loader.steps_per_epoch, seconds_per_step)
+        seconds_per_step = settle(args, device, loader.steps_per_epoch, trial_step)
         del trial, trial_step
     parameters = sum(parameter.numel() for parameter in model.parameters())
     say(f"model      {config.num_layers} layer(s) of {config.hidden_size} over {config.context_length} tokens, "
         f"{parameters:,} parameters")  # fmt: skip
     show_choice(device, args.precision)
 
-    step, best, seconds, losses, untrained = 0, math.inf, 0.0, [], first_loss(model, val_ids.to(device))
+    step, seconds, losses, val_losses, untrained = 0, 0.0, [], [], first_loss(model, val_ids.to(device))
     if saved:
         restore(saved, model, optimizer, loader)
-        step, best, seconds = saved["step"], saved["best"], saved["seconds"]
-        losses, untrained = saved["losses"], saved["untrained"]
+        step, seconds, untrained = saved["step"], saved["seconds"], saved["untrained"]
+        losses, val_losses = saved["losses"], saved["val_losses"]
         trim_metrics(folder, step)
         say(f"resumes    at step {step:,} of {args.steps:,}")
     else:
@@ -163,30 +144,19 @@ def main() -> None:
                 sample = write_sample(folder, model, tokenizer, step, result["val_loss"], args.seed)
                 progress.clear()
                 say(f"\nstep {step:,}: training {train_loss:.4f}, validation {describe_loss(result)}\n{sample}")
-                if result["val_loss"] < best:
-                    best = result["val_loss"]
+                val_losses.append(result["val_loss"])
+                if min(val_losses) == val_losses[-1]:
                     save_checkpoint(folder / "best.pt", LESSON.name, model, asdict(config), tokenizer, result=result)
             if step % every == 0 or step == args.steps or ctrl_c.pressed:
-                save_training(folder, "last.pt", training, model, optimizer, loader, step=step, best=best,
-                              seconds=seconds, losses=losses, untrained=untrained)  # fmt: skip
+                save_training(folder, "last.pt", training, model, optimizer, loader, step=step, seconds=seconds,
+                              losses=losses, val_losses=val_losses, untrained=untrained)  # fmt: skip
             if ctrl_c.pressed and step < args.steps:
                 go_on = f"python train.py --resume{out_flag(folder, LESSON)}"
                 say(f"\nstopped and saved at step {step:,}; go on with: {go_on}")
                 return
 
-    rows = read_metrics(folder)
-    plot_loss(folder / "loss.png", rows, {"floor": corpus.floor["val"]} if corpus.floor else None)
-    result = {key: value for key, value in min(rows, key=lambda row: row["val_loss"]).items() if key.startswith("val_")}
-    tokens_seen = args.steps * args.batch_size * args.window
-    summary = write_summary(
-        folder, lesson=LESSON.name, dataset=corpus.name, tokenizer=tokenizer.name, parameters=parameters,
-        steps=args.steps, tokens_seen=tokens_seen, train_seconds=seconds, tokens_per_second=tokens_seen / seconds,
-        **result, val_loss_last=rows[-1]["val_loss"], train_loss=rows[-1]["train_loss"], first_loss=untrained,
-        floor=(corpus.floor or {}).get("val"), context_policy="carried state", sample=describe(sample, corpus.train),
-        seed=args.seed, device=device.type, precision=args.precision, preset=args.preset, settings=plain(args),
-    )  # fmt: skip
-    conclude(folder, LESSON, summary, prompt="ROMEO:" if corpus.name == "shakespeare" else "")
-    record("02 run")
+    tokens_per_step = args.batch_size * args.window
+    finish(folder, LESSON, args, PRESETS, corpus, tokenizer, model, seconds, tokens_per_step, untrained)
 
 
 if __name__ == "__main__":

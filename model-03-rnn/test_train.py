@@ -11,7 +11,8 @@ LESSON = Path(__file__).resolve().parent
 SMALL = ("--embedding-dim", "8", "--hidden-size", "8", "--chunk-length", "8", "--batch-size", "4")
 
 
-MORE = [("--dropout", "0.3"), ("--optimizer", "rmsprop", "--no-carry"), ("--optimizer", "sgd")]
+MORE = [("--dropout", "0.3"), ("--optimizer", "rmsprop", "--no-carry"), ("--optimizer", "sgd"),
+        ("--preset", "mikolov", "--lr", "0.1")]  # fmt: skip
 
 
 @pytest.mark.parametrize("more", MORE)

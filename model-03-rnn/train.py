@@ -18,62 +18,47 @@ import torch
 from model import RNNLM, RNNConfig, detach_state
 from torch.nn.functional import cross_entropy
 
-from shared.compute import (
-    autocast,
-    choose_device,
-    choose_precision,
-    choose_steps,
-    choose_threads,
-    seconds_of,
-    show_choice,  # fmt: skip
-)
-from shared.console import CtrlC, Progress, common_flags, duration, parse, positive_int, run, say
+from shared.compute import autocast, choose_device, choose_threads, settle, show_choice
+from shared.console import CtrlC, Progress, common_flags, config_flags, duration, parse, positive_int, run, say
 from shared.data.batching import ContiguousStreams
 from shared.data.tokens import load_tokens
 from shared.evaluation import describe_loss, first_loss, report, token_losses
-from shared.progress import record
 from shared.recall import map_state
 from shared.runs import (
     check_finite,
-    conclude,
+    finish,
     load_checkpoint,
     log_metrics,
     out_flag,
     plain,
-    read_metrics,
     restore,
-    save_checkpoint,  # fmt: skip
+    save_checkpoint,
     save_training,
     start_run,
     trim_metrics,
     write_sample,
-    write_summary,
 )
-from shared.text_metrics import describe
 from shared.tokenizers import tokenizer_from_dict
-from shared.visualize import plot_loss
 
 LESSON = Path(__file__).resolve().parent
 BASE = {"optimizer": "adamw", "learning_rate": 2e-3, "weight_decay": 0.01, "warmup": 100, "clip": 1.0,
-        "batch_size": 32, "chunk_length": 64}  # fmt: skip
+        "schedule": "cosine", "batch_size": 32, "chunk_length": 64}  # fmt: skip
 PRESETS = {
     "default": BASE | {"steps": 6000, "embedding_dim": 384, "hidden_size": 384, "residual": True, "dropout": 0.2},
     "quick": BASE | {"steps": 700, "embedding_dim": 128, "hidden_size": 128, "num_layers": 1},
     "word": BASE | {"steps": 2000, "tokenizer": "word", "dropout": 0.2},
-    "mikolov": BASE | {"steps": 4000, "optimizer": "sgd", "learning_rate": 0.5, "weight_decay": 0.0, "num_layers": 1},
+    "mikolov": BASE | {"steps": 4000, "optimizer": "sgd", "schedule": "halving", "learning_rate": 1.0,
+                       "weight_decay": 0.0, "num_layers": 1},
     "ladder": BASE | {"steps": 4000, "dataset": "fables", "chunk_length": 256},
 }  # fmt: skip
 
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for field in fields(RNNConfig)[1:]:
-        kind = {int: positive_int, bool: None}.get(field.type, field.type)
-        flag, about = f"--{field.name.replace('_', '-')}", {"default": field.default, "help": "%(default)s"}
-        about |= {"action": "store_true"} if kind is None else {"type": kind}
-        parser.add_argument(flag, **about)
+    config_flags(parser, RNNConfig)
     parser.add_argument("--chunk-length", type=positive_int, help="steps through which the gradient flows back")
     parser.add_argument("--optimizer", choices=("adamw", "rmsprop", "sgd"), help="what takes the step")
+    parser.add_argument("--schedule", choices=("cosine", "halving"), help="how the learning rate falls")
     parser.add_argument("--clip", type=float, help="largest norm of the gradient; 0 leaves it as it is")
     parser.add_argument("--no-carry", action="store_true", help="start every chunk from no state (an experiment)")
     parser.add_argument("--weight-decay", type=float, help="of AdamW")
@@ -82,9 +67,15 @@ def arguments():
     return parse(parser, PRESETS)
 
 
-def learning_rate(step: int, args) -> float:
-    """Up in a straight line, then down along a cosine to a twentieth (Loshchilov & Hutter 2017)."""
+def learning_rate(step: int, args, val_losses=()) -> float:
+    """Up in a straight line, then down along a cosine to a twentieth (Loshchilov & Hutter 2017), or by halves.
+
+    By halves (Mikolov et al. 2010, section 2): from the first evaluation that brought less than a hundredth of a nat.
+    """
     warm = min(1.0, (step + 1) / args.warmup)
+    if args.schedule == "halving":
+        stuck = [i for i in range(1, len(val_losses)) if val_losses[i] > min(val_losses[:i]) - 0.01]
+        return args.learning_rate * warm * 0.5 ** (len(val_losses) - stuck[0] if stuck else 0)
     return args.learning_rate * warm * (0.525 + 0.475 * math.cos(math.pi * step / args.steps))
 
 
@@ -133,20 +124,18 @@ def main() -> None:
     if not saved:  # what is decided by measuring is decided here, once, on a copy
         trial, batch = copy.deepcopy(model), next(ContiguousStreams(train_ids, args.batch_size, args.chunk_length))
         trial_step = partial(train_step, trial, make_optimizer(trial, args), batch, None, args.clip, device)
-        args.precision = choose_precision(args.precision, device, trial_step)
-        seconds_per_step = seconds_of(lambda: trial_step(args.precision), seconds=1.0)
-        args.steps = choose_steps(args, loader.steps_per_epoch, seconds_per_step)
+        seconds_per_step = settle(args, device, loader.steps_per_epoch, trial_step)
         del trial, trial_step
     parameters = sum(parameter.numel() for parameter in model.parameters())
     say(f"model      {config.num_layers} layer(s) of {config.hidden_size}, {parameters:,} parameters")
     show_choice(device, args.precision)
 
-    step, best, seconds, losses, state = 0, math.inf, 0.0, [], None
+    step, seconds, losses, val_losses, state = 0, 0.0, [], [], None
     untrained = first_loss(model, val_ids.to(device))
     if saved:
         restore(saved, model, optimizer, loader)
-        step, best, seconds = saved["step"], saved["best"], saved["seconds"]
-        losses, untrained = saved["losses"], saved["untrained"]
+        step, seconds, untrained = saved["step"], saved["seconds"], saved["untrained"]
+        losses, val_losses = saved["losses"], saved["val_losses"]
         state = map_state(saved["state"], lambda h: h.to(device))
         trim_metrics(folder, step)
         say(f"resumes    at step {step:,} of {args.steps:,}")
@@ -161,7 +150,7 @@ def main() -> None:
         while step < args.steps:
             start = time.perf_counter()
             for group in optimizer.param_groups:
-                group["lr"] = learning_rate(step, args)
+                group["lr"] = learning_rate(step, args, val_losses)
             state = None if args.no_carry else state
             loss, state = train_step(model, optimizer, next(loader), state, args.clip, device, args.precision)
             losses.append(loss)
@@ -176,30 +165,19 @@ def main() -> None:
                 sample = write_sample(folder, model, tokenizer, step, result["val_loss"], args.seed)
                 progress.clear()
                 say(f"\nstep {step:,}: training {train_loss:.4f}, validation {describe_loss(result)}\n{sample}")
-                if result["val_loss"] < best:
-                    best = result["val_loss"]
+                val_losses.append(result["val_loss"])
+                if min(val_losses) == val_losses[-1]:
                     save_checkpoint(folder / "best.pt", LESSON.name, model, asdict(config), tokenizer, result=result)
             if step % every == 0 or step == args.steps or ctrl_c.pressed:
-                save_training(folder, "last.pt", training, model, optimizer, loader, step=step, best=best,
-                              seconds=seconds, losses=losses, untrained=untrained, state=state)  # fmt: skip
+                save_training(folder, "last.pt", training, model, optimizer, loader, step=step, seconds=seconds,
+                              losses=losses, val_losses=val_losses, untrained=untrained, state=state)  # fmt: skip
             if ctrl_c.pressed and step < args.steps:
                 go_on = f"python train.py --resume{out_flag(folder, LESSON)}"
                 say(f"\nstopped and saved at step {step:,}; go on with: {go_on}")
                 return
 
-    rows = read_metrics(folder)
-    plot_loss(folder / "loss.png", rows, {"floor": corpus.floor["val"]} if corpus.floor else None)
-    result = {key: value for key, value in min(rows, key=lambda row: row["val_loss"]).items() if key.startswith("val_")}
-    tokens_seen = args.steps * args.batch_size * args.chunk_length
-    summary = write_summary(
-        folder, lesson=LESSON.name, dataset=corpus.name, tokenizer=tokenizer.name, parameters=parameters,
-        steps=args.steps, tokens_seen=tokens_seen, train_seconds=seconds, tokens_per_second=tokens_seen / seconds,
-        **result, val_loss_last=rows[-1]["val_loss"], train_loss=rows[-1]["train_loss"], first_loss=untrained,
-        floor=(corpus.floor or {}).get("val"), context_policy="carried state", sample=describe(sample, corpus.train),
-        seed=args.seed, device=device.type, precision=args.precision, preset=args.preset, settings=plain(args),
-    )  # fmt: skip
-    conclude(folder, LESSON, summary, prompt="ROMEO:" if corpus.name == "shakespeare" else "")
-    record("03 run")
+    tokens_per_step = args.batch_size * args.chunk_length
+    finish(folder, LESSON, args, PRESETS, corpus, tokenizer, model, seconds, tokens_per_step, untrained)
 
 
 if __name__ == "__main__":

@@ -89,3 +89,14 @@ def choose_steps(args, steps_per_epoch: int, seconds_per_step: float) -> int:
     if args.epochs:
         return max(1, round(args.epochs * steps_per_epoch))
     return args.steps
+
+
+def settle(args, device: torch.device, steps_per_epoch: int, step: Callable[[str], None]) -> float:
+    """Decide what is decided by measuring, once, at the start: args.precision and args.steps; the seconds of one step.
+
+    step(precision) does one training step, on a copy of the model.
+    """
+    args.precision = choose_precision(args.precision, device, step)
+    seconds_per_step = seconds_of(lambda: step(args.precision), seconds=1.0)
+    args.steps = choose_steps(args, steps_per_epoch, seconds_per_step)
+    return seconds_per_step

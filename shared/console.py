@@ -8,6 +8,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import fields
 from pathlib import Path
 
 NO_MEMORY = "out of memory: take a smaller corpus, order, batch or model"
@@ -84,6 +85,17 @@ def common_flags(parser: argparse.ArgumentParser, presets: dict[str, dict]) -> N
     add("--precision", default="auto", choices=("auto", "float32", "bf16"), help="%(default)s")
     add("--out", type=Path, help="run folder (default: checkpoints/ of the lesson)")
     add("--resume", action="store_true", help="go on with the run found in the run folder")
+
+
+def config_flags(parser: argparse.ArgumentParser, config) -> None:
+    """Add one flag for each field of a model's configuration but the first, its vocab_size."""
+    for field in fields(config)[1:]:
+        flag = f"--{field.name.replace('_', '-')}"
+        if field.type is bool:
+            parser.add_argument(flag, action="store_true", default=field.default, help="%(default)s")
+        else:
+            kind = positive_int if field.type is int else field.type
+            parser.add_argument(flag, type=kind, default=field.default, help="%(default)s")
 
 
 def parse(parser: argparse.ArgumentParser, presets: dict[str, dict], argv: list[str] | None = None):

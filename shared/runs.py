@@ -19,7 +19,10 @@ import torch
 from shared.console import LearnerError, say, warn
 from shared.evaluation import describe_loss
 from shared.files import finite, free_name, relative, write_atomically, write_json
+from shared.progress import record
 from shared.sampling import generate, start_token
+from shared.text_metrics import describe
+from shared.visualize import plot_loss
 
 RUN_FILES = ("best.pt", "last.pt", "metrics.jsonl", "summary.json", "loss.png", "samples.txt", "log_probs.pt")
 
@@ -175,6 +178,34 @@ def conclude(folder: Path, lesson: Path, summary: dict, expected: tuple | None =
     prompt = f' --prompt "{prompt}"' if prompt else ""
     generate, interactive = (relative(lesson / name) for name in ("generate.py", "interactive.py"))
     say(f"next            python {generate}{where}{prompt}   or   python {interactive}{where}")
+
+
+def finish(folder: Path, lesson: Path, args, presets: dict, corpus, tokenizer, model, seconds: float,
+           tokens_per_step: int, first_loss: float) -> None:  # fmt: skip
+    """After the last step of a train.py: loss.png, summary.json from all that was logged, and the last lines.
+
+    A preset's "expected" is the range of its loss (nats per token) on its own corpus, shown where nothing was changed.
+    """
+    rows, samples = read_metrics(folder), (folder / "samples.txt").read_text(encoding="utf-8")
+    plot_loss(folder / "loss.png", rows, {"floor": corpus.floor["val"]} if corpus.floor else None)
+    best = min(rows, key=lambda row: row["val_loss"])
+    tokens_seen = args.steps * tokens_per_step
+    summary = write_summary(
+        folder, lesson=lesson.name, dataset=corpus.name, tokenizer=tokenizer.name,
+        parameters=sum(parameter.numel() for parameter in model.parameters()), steps=args.steps,
+        tokens_seen=tokens_seen, train_seconds=seconds, tokens_per_second=tokens_seen / seconds,
+        **{key: value for key, value in best.items() if key.startswith("val_")}, val_loss_last=rows[-1]["val_loss"],
+        train_loss=rows[-1]["train_loss"], first_loss=first_loss, floor=(corpus.floor or {}).get("val"),
+        context_policy="carried state", sample=describe(samples.split("--- step ")[-1].split("\n", 1)[1], corpus.train),
+        seed=args.seed, device=next(model.parameters()).device.type, precision=args.precision, preset=args.preset,
+        settings=plain(args),
+    )  # fmt: skip
+    preset = presets[args.preset]
+    as_it_is = all(getattr(args, name) == value for name, value in preset.items() if name != "expected")
+    as_it_is = as_it_is and corpus.name == preset.get("dataset", "shakespeare")
+    conclude(folder, lesson, summary, preset.get("expected") if as_it_is else None,
+             "ROMEO:" if corpus.name == "shakespeare" else "")  # fmt: skip
+    record(f"{lesson.name[6:8]} run")
 
 
 def machine() -> dict:

@@ -13,14 +13,13 @@ BPE and Unigram are trained by Hugging Face `tokenizers` (which is not this modu
 """
 
 import codecs
-import difflib
 import json
 import re
 from collections import Counter
 
 import numpy as np
 
-from shared.console import LearnerError
+from shared.console import LearnerError, nearest
 
 SURROGATES = re.compile("[\ud800-\udfff]")  # halves of a UTF-16 pair: legal in a Python string, not in UTF-8
 
@@ -300,8 +299,7 @@ TOKENIZERS = {t.name: t for t in (CharTokenizer, WordTokenizer, BPETokenizer, Un
 
 def _named(name):
     if name not in TOKENIZERS:
-        near = difflib.get_close_matches(str(name), TOKENIZERS, n=2, cutoff=0.4) or list(TOKENIZERS)
-        raise LearnerError(f"--tokenizer {name}: there is no such tokenizer; did you mean {' or '.join(near)}?")
+        raise LearnerError(f"--tokenizer {name}: there is no such tokenizer;{nearest(str(name), TOKENIZERS)}")
     return TOKENIZERS[name]
 
 
