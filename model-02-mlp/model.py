@@ -29,6 +29,11 @@ class MLPConfig:
     init: str = "scaled"  # or "naive": normal numbers of size 1 everywhere, which an experiment shows to be a bad start
 
 
+def drop(dropout: nn.Dropout, x: Tensor) -> Tensor:
+    """Dropout with one mask (B, 1, C) for all positions of a sequence: T times fewer random numbers."""
+    return x * dropout(torch.ones_like(x[:, :1]))
+
+
 class HiddenLayer(nn.Module):
     """tanh(linear), with BatchNorm between the two if asked for; (B, T, in) -> (B, T, out)."""
 
@@ -43,7 +48,7 @@ class HiddenLayer(nn.Module):
         z = self.linear(x)
         if self.norm is not None:
             z = self.norm(z.flatten(0, 1)).view_as(z)  # statistics over all B * T positions
-        h = self.dropout(torch.tanh(z))
+        h = drop(self.dropout, torch.tanh(z))
         return x + h if self.residual else h
 
 
@@ -80,7 +85,7 @@ class MLPLM(nn.Module):
         missing = token_ids.shape[1] + n - 1 - text.shape[1]  # before the start of the text stands the extra row
         padding = token_ids.new_full((batch, max(0, missing)), self.config.vocab_size)
         padded = torch.cat([padding, text], dim=1)[:, -(token_ids.shape[1] + n - 1) :]
-        vectors = self.dropout(self.embedding(padded))  # (B, T + n - 1, C): each looked up once, used n times
+        vectors = drop(self.dropout, self.embedding(padded))  # (B, T + n - 1, C): each looked up once, used n times
         return vectors.unfold(1, n, 1).transpose(2, 3).flatten(2), text
 
     def forward(self, token_ids: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:

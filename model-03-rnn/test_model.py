@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from shared.contract import assert_causal, assert_chunk_invariant
-from shared.evaluation import first_loss
+from shared.evaluation import first_loss, token_losses
 from shared.lessons import load
 
 lesson = load(Path(__file__).with_name("model.py"))
@@ -300,3 +300,21 @@ def test_benchmark_compares_four_layers_that_compute_the_same():
     benchmark = load(Path(__file__).with_name("benchmark.py"))
     times = benchmark.measure(3, 4, 2, batch=2, steps=5, pairs=2)
     assert len(times) == 4 and all(time > 0 for time in times)
+
+
+# dynamic evaluation
+
+
+def test_dynamic_evaluation_scores_before_it_learns_and_leaves_the_model_alone():
+    dynamic_losses = load(Path(__file__).with_name("dynamic_evaluation.py")).dynamic_losses
+    torch.manual_seed(0)
+    model, ids = RNNLM(RNNConfig(5, 4, 6)), torch.arange(1000) % 5
+    before = {name: weight.clone() for name, weight in model.state_dict().items()}
+    usual, dynamic = dynamic_losses(model, ids, 0.0), dynamic_losses(model, ids, 0.5)
+    torch.testing.assert_close(usual, token_losses(model, ids), check_dtype=False)
+    torch.testing.assert_close(dynamic[:64], usual[:64])  # nothing was learnt before the first chunk was scored
+    assert dynamic[-64:].mean() < usual[-64:].mean() - 0.5
+    changed = torch.cat([ids[:640], torch.zeros(360, dtype=torch.int64)])
+    torch.testing.assert_close(dynamic_losses(model, changed, 0.5)[:639], dynamic[:639])  # no look ahead
+    for name, weight in model.state_dict().items():
+        assert torch.equal(weight, before[name])

@@ -79,7 +79,8 @@ def markdown(path: Path) -> str:
     lines += ["| " + " | ".join(text(value) for value in row) + " |" for row in result["rows"]]
     seed = "" if result["seed"] is None else f", seed {result['seed']}"
     took = duration(60 * result["minutes"])
-    lines += ["", f"`{result['script']}`, {took} on {result['processor']}, {result['threads']} threads{seed}.", ""]
+    threads = "1 thread" if result["threads"] == 1 else f"{result['threads']} threads"
+    lines += ["", f"`{result['script']}`, {took} on {result['processor']}, {threads}{seed}.", ""]
     return "\n".join(lines)
 
 

@@ -2,47 +2,19 @@
 
     python experiments/dynamic.py
 
-The validation split is read once, in chunks of 64 characters. Each chunk is scored first; then one step of plain
-gradient descent is taken on it. No character is scored after it was learnt from. Rate 0 is the usual evaluation.
-Beside the whole split, its last tenth, for which nine tenths were there to adapt to.
+The validation split is read once by ../dynamic_evaluation.py, at several learning rates. Rate 0 is the usual
+evaluation. Beside the whole split, its last tenth, for which nine tenths were there to adapt to.
 """
 
-import copy
-import sys
-from pathlib import Path
+from short_run import BITS, LESSON, shakespeare, trained  # first: it adds the lesson's folder to the search path
 
-LESSON = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(LESSON))
-
-import torch
-from model import detach_state
-from short_run import BITS, shakespeare, trained
-from torch import Tensor
-from torch.nn.functional import cross_entropy
+from dynamic_evaluation import dynamic_losses  # isort: skip
 
 from shared.console import run
 from shared.results import Result
 from shared.visualize import plot_lines
 
-CHUNK, RATES = 64, (0.0, 0.02, 0.05, 0.1, 0.2, 0.4)
-
-
-def dynamic_losses(model, token_ids: Tensor, rate: float) -> Tensor:
-    """Nats of each token but the first, (N - 1,), each scored before it is learnt from. The model is left as it is."""
-    model, state, losses = copy.deepcopy(model), None, []
-    optimizer = torch.optim.SGD(model.parameters(), lr=rate)
-    for start in range(0, len(token_ids) - 1, CHUNK):
-        chunk = token_ids[start : start + CHUNK + 1]
-        logits, state = model(chunk[None, :-1], state)
-        loss = cross_entropy(logits[0], chunk[1:], reduction="none")
-        losses.append(loss.detach())
-        if rate:
-            optimizer.zero_grad()
-            loss.mean().backward()
-            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            optimizer.step()
-        state = detach_state(state)
-    return torch.cat(losses)
+RATES = (0.0, 0.02, 0.05, 0.1, 0.2, 0.4)
 
 
 def main() -> None:

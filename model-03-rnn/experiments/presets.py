@@ -1,14 +1,13 @@
-"""What each preset gives: trains them all into a temporary folder and tabulates their summary.json.
+"""What each preset gives: trains them one after another and tabulates their summary.json. Half an hour.
 
-    python experiments/presets.py               about as long as all the presets together
+    python experiments/presets.py
+    python experiments/presets.py quick word         only these; the rows of the others stay as they are
+    python experiments/presets.py --no-training      only the table, from the runs in checkpoints/
 
 The samples that the default preset writes on its way, from the first evaluation to the last, go to results/samples.md.
 """
 
-import json
-import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 LESSON = Path(__file__).resolve().parents[1]
@@ -17,7 +16,7 @@ sys.path.insert(0, str(LESSON))
 from train import PRESETS
 
 from shared.console import run
-from shared.results import Result
+from shared.presets import folder_of, tabulate
 
 
 def write_samples(samples: str) -> None:
@@ -31,20 +30,8 @@ def write_samples(samples: str) -> None:
 
 
 def main() -> None:
-    columns = ["preset", "corpus", "tokens", "parameters", "loss, nats per token", "bits per character", "perplexity"]
-    result = Result(LESSON, "presets", [*columns, "floor, nats", "training loss", "steps", "minutes"], seed=1337)
-    for name in PRESETS:
-        with tempfile.TemporaryDirectory() as out:
-            command = [sys.executable, str(LESSON / "train.py"), "--preset", name, "--out", out]
-            subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-            summary = json.loads((Path(out) / "summary.json").read_text(encoding="utf-8"))
-            if name == "default":
-                write_samples((Path(out) / "samples.txt").read_text(encoding="utf-8"))
-        perplexity = summary.get("val_perplexity")
-        result.add(name, summary["dataset"], summary["tokenizer"], summary["parameters"], summary["val_loss"],
-                   summary["val_bits_per_char"], perplexity and f"{perplexity:.1f}", summary["floor"],
-                   summary["train_loss"], summary["steps"], f"{summary['train_seconds'] / 60:.1f}")  # fmt: skip
-    result.save()
+    if "default" in tabulate(LESSON, PRESETS, __doc__):
+        write_samples((folder_of(LESSON, "default") / "samples.txt").read_text(encoding="utf-8"))
 
 
 if __name__ == "__main__":

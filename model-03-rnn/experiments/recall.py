@@ -1,15 +1,13 @@
 """What does a recurrent network still know, d characters later? Fables, at the settings of `--preset ladder`.
 
+    python train.py --preset ladder --out checkpoints/ladder      (or python experiments/presets.py ladder)
     python experiments/recall.py
 
 The first recurrent row of the ladder that all lessons share: the loss over the exact floor, and the forced choice among
-all heroes (objects, places) by distance, beside chance. The network is the preset's, the budget here STEPS steps of
-32 x 256 characters.
+all heroes (objects, places) by distance, beside chance.
 """
 
-import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 LESSON = Path(__file__).resolve().parents[1]
@@ -19,23 +17,22 @@ import torch
 from generate import load
 from short_run import carried_loss
 
-from shared.console import run
+from shared.console import LearnerError, run
 from shared.data import load_corpus
 from shared.recall import by_distance, recall
 from shared.results import Result
 from shared.visualize import plot_recall
 
-STEPS, SEED = 1000, 1337
+CHECKPOINT = LESSON / "checkpoints" / "ladder" / "best.pt"
 
 
 def main() -> None:
     corpus = load_corpus("fables")
     columns = ["model", "loss, nats", "above the floor", "parameters"]
-    result = Result(LESSON, "recall", columns, SEED)  # here, so that its minutes hold the training
-    with tempfile.TemporaryDirectory() as out:
-        flags = ["--preset", "ladder", "--steps", str(STEPS), "--seed", str(SEED), "--out", out]
-        subprocess.run([sys.executable, str(LESSON / "train.py"), *flags], check=True)
-        model, tokenizer = load(Path(out) / "best.pt")
+    result = Result(LESSON, "recall", columns)
+    if not CHECKPOINT.exists():
+        raise LearnerError(f"no file {CHECKPOINT}: python train.py --preset ladder --out checkpoints/ladder writes it")
+    model, tokenizer = load(CHECKPOINT)
     loss = carried_loss(model, torch.tensor(tokenizer.encode(corpus.val)))
     bands = by_distance(recall(model, tokenizer, corpus.val, corpus.points["val"]))
     columns += [f"{band['low']}-{band['high']}" for band in bands]
@@ -45,7 +42,7 @@ def main() -> None:
     result.add(name, loss, loss - floor, parameters, *[f"{band['accuracy']:.0%}" for band in bands])
     result.add("floor; chance", floor, 0.0, None, *[f"{band['chance']:.0%}" for band in bands])
     plot_recall(result.path(".png"), {name: bands}, "What a recurrent network recalls")
-    result.save(floor=floor, bands={name: bands}, steps=STEPS)
+    result.save(floor=floor, bands={name: bands})
 
 
 if __name__ == "__main__":

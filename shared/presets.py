@@ -1,0 +1,64 @@
+"""What each preset of a lesson gives: train them, keep their run folders, put their summaries into one table.
+
+Each lesson's experiments/presets.py is a few lines around `tabulate`. The default's run goes to checkpoints/, where
+generate.py looks for it; the others to checkpoints/NAME.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from shared.console import LearnerError, nearest, positive_float, say
+from shared.results import Result
+
+COLUMNS = ["preset", "corpus", "tokens", "parameters", "loss, nats per token", "bits per character", "perplexity",
+           "floor, nats", "training loss", "steps", "minutes", "threads"]  # fmt: skip
+
+
+def folder_of(lesson: Path, preset: str) -> Path:
+    """Where the run of a preset lies."""
+    return lesson / "checkpoints" if preset == "default" else lesson / "checkpoints" / preset
+
+
+def tabulate(lesson: Path, presets: dict[str, dict], description: str) -> list[str]:
+    """Train the presets named on the command line (all, if none is), write results/presets.json; the names done.
+
+    The rows of presets not named stay as they are. Raises LearnerError for a preset that is not there.
+    """
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", metavar="PRESET", help=f"some of {', '.join(presets)}")
+    parser.add_argument("--minutes", type=positive_float, help="a budget for each, instead of its full schedule")
+    parser.add_argument("--no-training", action="store_true", help="only tabulate the runs in checkpoints/")
+    args = parser.parse_args()
+    for name in args.names:
+        if name not in presets:
+            raise LearnerError(f"no preset is called {name!r}:{nearest(name, presets)}")
+    result, rows = Result(lesson, "presets", COLUMNS, seed=1337), {}
+    if result.path().exists():
+        rows = {row[0]: row for row in json.loads(result.path().read_text(encoding="utf-8"))["rows"]}
+    for name in args.names or presets:
+        folder = folder_of(lesson, name)
+        command = [sys.executable, str(lesson / "train.py"), "--preset", name, "--out", str(folder)]
+        if args.minutes:
+            command += ["--minutes", str(args.minutes)]
+        if not args.no_training:
+            say(f"trains     {name}")
+            subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        if not (folder / "summary.json").exists():
+            raise LearnerError(f"no run in {folder}: python train.py --preset {name} --out {folder} makes it")
+        result.add(*row_of(name, presets[name], json.loads((folder / "summary.json").read_text(encoding="utf-8"))))
+    rows |= {row[0]: row for row in result.rows}
+    result.rows = [rows[name] for name in presets if name in rows]
+    result.save()
+    return args.names or list(presets)
+
+
+def row_of(name: str, preset: dict, summary: dict) -> list:
+    """One row of the table, from a run's summary.json; where the schedule was cut short, the steps say of how many."""
+    full, perplexity = preset["steps"], summary.get("val_perplexity")
+    steps = f"{summary['steps']:,}" + (f" of {full:,}" if summary["steps"] != full else "")
+    return [name, summary["dataset"], summary["tokenizer"], summary["parameters"], summary["val_loss"],
+            summary["val_bits_per_char"], perplexity and f"{perplexity:.1f}", summary["floor"], summary["train_loss"],
+            steps, f"{summary['train_seconds'] / 60:.1f}", summary["threads"]]  # fmt: skip
