@@ -1,8 +1,9 @@
-"""What takes the step: plain gradient descent, RMSProp or AdamW, each at three learning rates.
+"""What takes the step: plain gradient descent, RMSProp or AdamW, each at four learning rates.
 
     python experiments/optimisers.py
 
 600 steps of the small network, one seed, clipped at 1, warmed up and let down along a cosine in the same way.
+No weight decay: AdamW's is a thing apart (decoupled), the other two add it to the gradient, which is not the same.
 """
 
 from short_run import LESSON, carried_loss, new_model, shakespeare, train
@@ -12,7 +13,7 @@ from shared.results import Result
 from shared.visualize import plot_lines
 
 STEPS = 600
-RATES = {"sgd": (0.3, 1.0, 3.0), "rmsprop": (3e-4, 1e-3, 3e-3), "adamw": (2e-3, 4e-3, 8e-3)}
+RATES = {"sgd": (0.3, 1.0, 3.0, 10.0), "rmsprop": (1e-3, 2e-3, 4e-3, 8e-3), "adamw": (4e-3, 8e-3, 16e-3, 32e-3)}
 
 
 def main() -> None:
@@ -22,7 +23,7 @@ def main() -> None:
     for name, rates in RATES.items():
         for rate in rates:
             model = new_model(tokens)
-            losses = train(model, tokens, optimizer=name, learning_rate=rate, steps=STEPS)
+            losses = train(model, tokens, optimizer=name, learning_rate=rate, steps=STEPS, weight_decay=0.0)
             validation = carried_loss(model, tokens.val)
             result.add(name, rate, sum(losses[-100:]) / len(losses[-100:]), validation)
             if name not in best or validation < best[name][0]:
