@@ -42,12 +42,15 @@ from shared.tokenizers import tokenizer_from_dict
 LESSON = Path(__file__).resolve().parent
 BASE = {"window": 64, "batch_size": 64, "learning_rate": 1e-3, "weight_decay": 0.1, "warmup": 100}
 PRESETS = {
-    "default": BASE | {"steps": 4000, "learning_rate": 2e-3, "num_layers": 2, "dropout": 0.1},
+    "default": BASE | {"steps": 6000, "learning_rate": 2e-3, "context_length": 8, "embedding_dim": 64, "num_layers": 2,
+                       "dropout": 0.15},
     "quick": BASE | {"steps": 800, "context_length": 8, "embedding_dim": 24, "hidden_size": 256},
-    "names": BASE | {"steps": 20_000, "dataset": "names", "context_length": 8, "embedding_dim": 24, "window": 16},
+    "names": BASE | {"steps": 6000, "dataset": "names", "learning_rate": 2e-3, "context_length": 8, "hidden_size": 384,
+                     "num_layers": 2, "dropout": 0.2, "batch_size": 128, "window": 16},
     "bengio": BASE | {"steps": 4000, "tokenizer": "word", "context_length": 5, "embedding_dim": 60, "hidden_size": 100,
                       "direct": True},
-    "ladder": BASE | {"steps": 4000, "dataset": "fables", "context_length": 32, "window": 256, "batch_size": 16},
+    "ladder": BASE | {"steps": 4000, "dataset": "fables", "learning_rate": 2e-3, "context_length": 32,
+                      "embedding_dim": 28, "hidden_size": 256, "window": 256, "batch_size": 32},
 }  # fmt: skip
 
 

@@ -102,8 +102,8 @@ def compare(session: Session, argument: str) -> None:
 
 
 COMMANDS = {
-    "/compare": ("TEXT: two ways to go on from it, the state carried or dropped, same seed", compare),
-    "/stateless": ("on|off: forget before every token; off reads the text so far again", switch_stateless),
+    "/compare": ("TEXT: go on from it twice, state carried and dropped", compare),
+    "/stateless": ("on|off: forget before every token; off reads all again", switch_stateless),
 }
 
 

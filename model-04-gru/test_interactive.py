@@ -93,7 +93,7 @@ def test_stateless_says_what_it_is_and_refuses_the_rest(session, run_lines):
     off, *on, error, still, helped = shown.split("\n", 5)
     assert off == "  stateless off" and on == ["  stateless on"] * 2 and still == "  stateless on"
     assert error == "error: type /stateless on or /stateless off"
-    assert len(re.findall(r"^  /stateless +on\|off: .*reads the text so far again$", helped, re.MULTILINE)) == 1
+    assert len(re.findall(r"^  /stateless +on\|off: .*off reads all again$", helped, re.MULTILINE)) == 1
     assert re.search(r"^  /compare +TEXT: ", helped, re.MULTILINE)
     assert session.token_ids == []
 
@@ -121,16 +121,16 @@ def test_ctrl_c_while_the_text_is_read_again_loses_nothing(session, run_lines):
 # /compare
 
 
-def columns_of(shown: str, width: int) -> tuple[list[str], list[str]]:
-    """The rows of both columns, and that every row has them in their places."""
+def columns_of(shown: str, width: int = 38) -> tuple[list[str], list[str]]:
+    """The rows of both columns from the heading on; every row has them in their places."""
+    shown = shown[shown.index("state carried") :]
     assert all(row[width : width + 3] == " | " for row in shown.splitlines()), shown
     rows = [(row[:width].rstrip(), row[width + 3 :].rstrip()) for row in shown.splitlines()]
     return tuple(map(list, zip(*rows, strict=True)))
 
 
 def test_compare_is_one_text_under_two_policies_from_one_seed(session, run_lines):
-    shown = run_lines("/temperature 0.7", "/top-k 5", "/compare the dog").split("\n", 2)[2]
-    left, right = columns_of(shown, 38)
+    left, right = columns_of(run_lines("/temperature 0.7", "/top-k 5", "/compare the dog"))
     assert (left[0], right[0]) == ("state carried", "state dropped")
     texts = []
     for stateless in (False, True):
@@ -158,7 +158,7 @@ def test_compare_follows_the_seed_and_the_length(session, run_lines):
     assert run_lines("", "/compare the dog").endswith(first)  # what was drawn meanwhile changes nothing
     assert run_lines("/seed 5", "/compare the dog") != first
     assert run_lines("/seed 1337", "/compare the dog") == first
-    left, right = columns_of(run_lines("/length 3", "/compare over\\nthe"), 38)
+    left, right = columns_of(run_lines("/length 3", "/compare over\\nthe"))
     assert left[1] == right[1] == "over" and left[2].startswith("the") and right[2].startswith("the")
 
 
@@ -170,7 +170,7 @@ def test_compare_needs_a_text(run_lines, line):
 def test_compare_with_words(run_lines, session):
     session.tokenizer = WordTokenizer.train(TEXT)
     session.model = make_model(session.tokenizer)
-    left, _ = columns_of(run_lines("/length 4", "/greedy on", "/compare the dog").split("\n", 2)[2], 38)
+    left, _ = columns_of(run_lines("/length 4", "/greedy on", "/compare the dog"))
     drawn = list(generate(session.model, session.tokenizer.encode("the dog"), 4, greedy=True))
     assert " ".join(left[1:]).split() == session.tokenizer.decode(session.tokenizer.encode("the dog") + drawn).split()
 
@@ -216,49 +216,58 @@ def test_a_line_comes_as_soon_as_it_is_whole():
 # /state
 
 
-def painted(shown: str) -> dict[str, tuple[str, str]]:
-    """What paint says without colour: name -> (the pieces, the signs)."""
-    rows = shown.splitlines()
-    return {rows[i].strip(): (rows[i + 1], rows[i + 2]) for i in range(0, len(rows), 3)}
+@pytest.fixture
+def painted(monkeypatch):
+    """name -> (pieces, values) of all that /state has painted."""
+    rows = {}
+    monkeypatch.setattr(shell, "paint", lambda name, pieces, values: rows.update({name: (pieces, values)}))
+    return rows
 
 
 @pytest.mark.parametrize("settings", [{}, {"residual": True, "num_layers": 3}, {"reset_after": True, "num_layers": 1}])
 @pytest.mark.parametrize("stateless", ["off", "on"])
-def test_state_shows_what_the_layers_did(session, run_lines, settings, stateless):
-    """The numbers in the headings are those of the layers' gates over the whole text, read one token at a time."""
+@torch.no_grad()
+def test_state_shows_what_the_layers_did(session, run_lines, painted, settings, stateless):
+    """Over the whole text, read one token at a time: the gates' means, the unit that keeps longest, those that move."""
     session.model = model = make_model(session.tokenizer, **settings)
-    run_lines("/length 100", f"/stateless {stateless}", "the dog")
-    shown = painted(run_lines("/state"))
-    assert len(shown) == 3 * len(model.layers) + 3
-    values, state = [[] for _ in model.layers], [None] * len(model.layers)
+    run_lines("/length 100", f"/stateless {stateless}", "the dog", "/state")
+    assert len(painted) == 3 * len(model.layers) + 3
+    seen, state = [[] for _ in model.layers], [None] * len(model.layers)
     for token in session.token_ids:
         hidden = model.embedding(torch.tensor([[token]]))
         for number, layer in enumerate(model.layers):
-            reset, update, outputs = layer.gates(hidden, None if stateless == "on" else state[number])
-            values[number].append((reset[0, 0], update[0, 0], outputs[0, 0]))
-            state[number] = outputs[:, 0]
+            gates = layer.gates(hidden, None if stateless == "on" else state[number])
+            seen[number].append(torch.stack([part[0, 0] for part in gates]))
+            state[number], outputs = gates[2][:, 0], gates[2]
             hidden = hidden + outputs if model.config.residual and hidden.shape == outputs.shape else outputs
-    for number, layer_values in enumerate(values, start=1):
-        reset, update, outputs = (torch.stack(part)[-70:] for part in zip(*layer_values, strict=True))
-        for gate, name in ((reset, "reset"), (update, "update")):
-            heading = next(line for line in shown if line.startswith(f"layer {number}, {name} gate"))
-            means = gate.mean(dim=1)
-            assert f"{means.min():.2f} (blue, -) to {means.max():.2f} (red, +)" in heading
-        keeper = int(update.log().mean(dim=0).argmax())
-        heading = next(line for line in shown if line.startswith(f"layer {number}, unit {keeper} keeps longest"))
-        tokens = float(re.search(r"after ([\d.,]+) tokens", heading)[1].replace(",", ""))
-        assert update[:, keeper].double().log().mean().exp().item() ** tokens == pytest.approx(0.5, abs=0.05)
-        signs = shown[heading][1].split()
-        assert signs == ["--" if v < -0.6 else "-" if v < -0.2 else "+" if v < 0.6 else "++"
-                         for v in outputs[:, keeper].tolist() if abs(v) >= 0.2]  # fmt: skip
-    movers = [int(re.search(r"unit (\d+) moves", line)[1]) for line in shown if "moves" in line]
-    spread = outputs.std(dim=0)
-    assert movers == spread.argsort(descending=True)[:3].tolist()
+    rows = iter(painted.items())
+    for number, layer_seen in enumerate(seen, start=1):
+        for gate, name in zip(torch.stack(layer_seen, dim=1)[[1, 0]], ("update", "reset"), strict=True):
+            title, (pieces, values) = next(rows)
+            means = gate[-len(pieces) :].mean(dim=1)
+            low, high = means.min(), means.max()
+            assert title.startswith(f"layer {number}, {name} gate")
+            assert title.endswith(f" {low:.2f} (blue, -) to {high:.2f} (red, +)")
+            assert values == pytest.approx((2 * (means - low) / (high - low) - 1).tolist(), abs=1e-3)
+        _, update, outputs = torch.stack(layer_seen, dim=1)[:, -len(pieces) :]  # (tokens, H)
+        unit, (title, (_, values)) = int(update.log().sum(dim=0).argmax()), next(rows)
+        tokens = float(re.fullmatch(rf"layer {number}, unit {unit} keeps .* after ([\d.]+) tokens", title)[1])
+        left = update[:, unit].double().prod().item()  # of what h was before all that is shown
+        assert left ** (tokens / len(pieces)) == pytest.approx(0.5, abs=0.05)
+        assert values == pytest.approx(outputs[:, unit].tolist(), abs=1e-5)
+    for unit in outputs.std(dim=0).argsort(descending=True)[:3].tolist():
+        title, (_, values) = next(rows)
+        assert title.startswith(f"layer {number}, unit {unit} moves")
+        assert values == pytest.approx(outputs[:, unit].tolist(), abs=1e-5)
+    assert pieces == [session.tokenizer.token_text(token) for token in session.token_ids[-len(pieces) :]]
 
 
-def test_state_before_any_text_and_after_one_token(run_lines):
-    for lines in (["/state"], ["/stateless on", "/state"]):
-        assert len(painted(run_lines(*lines).removeprefix("  stateless on\n"))) == 9
+@pytest.mark.parametrize("lines", [["/state"], ["/stateless on", "/state"]])
+def test_state_before_any_text(run_lines, painted, lines):
+    """The start token, where nothing varies."""
+    run_lines(*lines)
+    assert len(painted) == 9 and all(pieces == ["\\n"] for pieces, _ in painted.values())
+    assert all(values == [0.0] for name, (_, values) in painted.items() if "gate" in name)
 
 
 def test_state_leaves_the_text_and_the_sampler_alone(session, run_lines):
@@ -268,10 +277,10 @@ def test_state_leaves_the_text_and_the_sampler_alone(session, run_lines):
     assert session.token_ids == text and run_lines("/probs") == probs
 
 
-def test_state_shows_no_more_than_fits(run_lines, session):
-    run_lines("/length 1", "the quick\\n brown fox\\n" * 10)
-    for pieces, _ in painted(run_lines("/state")).values():
-        assert len(pieces.replace(" ", "")) <= 70
+def test_state_shows_no_more_than_fits(session, run_lines, painted):
+    run_lines("/length 1", "the quick\\n brown fox\\n" * 10, "/state")
+    pieces = next(iter(painted.values()))[0]
+    assert 68 <= sum(map(len, pieces)) <= 70 and len(pieces) < 70  # a new line takes two
 
 
 # The whole program

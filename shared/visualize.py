@@ -42,6 +42,10 @@ def plot_lines(path: Path, lines: dict[str, tuple[Sequence[float], Sequence[floa
         ax.annotate(name, (1, level), xycoords=("axes fraction", "data"), ha="right", va="bottom", color="#555555")
     if log_x:
         ax.set_xscale("log")
+        places = sorted({value for x, _ in lines.values() for value in x})
+        if len(places) <= 10:  # few enough to be named, each as it is
+            ax.set_xticks(places, [f"{value:,}" for value in places])
+            ax.set_xticks([], minor=True)
     elif all(isinstance(value, int) for x, _ in lines.values() for value in x):
         ax.xaxis.get_major_locator().set_params(integer=True)
     if log_y:
@@ -110,11 +114,13 @@ def plot_text_heatmap(path: Path, text: str, rows: dict[str, Sequence[float]], t
             grid[i // columns][i % columns] = float(value)
         limit = max(abs(float(value)) for value in values)
         low, high = (-limit, limit) if centre else (min(map(float, values)), max(map(float, values)))
-        ax.imshow(grid, aspect="auto", cmap="RdBu_r" if centre else "OrRd", vmin=low, vmax=high)
+        image = ax.imshow(grid, aspect="auto", cmap="RdBu_r" if centre else "OrRd", vmin=low, vmax=high)
         for row, line in enumerate(lines):
             for column, character in enumerate(line):
                 shown = "⏎" if character == "\n" else character
-                ax.text(column, row, shown, ha="center", va="center", fontsize=8, family="DejaVu Sans Mono")
+                red, green, blue, _ = image.cmap(image.norm(grid[row][column]))
+                ink = "white" if 0.3 * red + 0.6 * green + 0.1 * blue < 0.5 else "black"
+                ax.text(column, row, shown, color=ink, ha="center", va="center", fontsize=8, family="DejaVu Sans Mono")
         ax.set_title(name, fontsize=9, loc="left")
         ax.set_xticks([])
         ax.set_yticks([])

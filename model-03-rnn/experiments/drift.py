@@ -53,6 +53,8 @@ def write(model, prompts: Tensor, temperature: float, stateless: bool) -> Tensor
 
 
 def main() -> None:
+    columns = ["text", f"4-gram loss, first {BLOCK}", f"last {BLOCK}", "4-word sequences seen before in the text"]
+    result, lines = Result(LESSON, "drift", columns, 1337), {}
     tokens = shakespeare()
     model, judge = trained(tokens), four_gram(tokens.train, tokens.tokenizer.vocab_size)
     starts = torch.linspace(0, len(tokens.val) - PROMPT - LENGTH, TEXTS).long().tolist()
@@ -60,8 +62,6 @@ def main() -> None:
     real = torch.stack([tokens.val[start + PROMPT : start + PROMPT + LENGTH] for start in starts])
     texts = {name: write(model, prompts, *how) for name, how in WAYS.items()} | {"Shakespeare himself": real}
     blocks = [slice(i, i + BLOCK) for i in range(0, LENGTH, BLOCK)]
-    columns = ["text", f"4-gram loss, first {BLOCK}", f"last {BLOCK}", "4-word sequences seen before in the text"]
-    result, lines = Result(LESSON, "drift", columns, 1337), {}
     for name, ids in texts.items():
         judged = losses(judge, ids)
         curve = [judged[:, block].mean().item() for block in blocks]

@@ -18,11 +18,11 @@ RATES = (0.0, 0.02, 0.05, 0.1, 0.2, 0.4)
 
 
 def main() -> None:
-    tokens = shakespeare()
-    model = trained(tokens)
     columns = ["learning rate while reading", "validation loss, nats", "bits per character", "gain, nats"]
     columns.append("gain on the last tenth")
     result, static, lines = Result(LESSON, "dynamic", columns, 1337), None, {}
+    tokens = shakespeare()
+    model = trained(tokens)
     for rate in RATES:
         losses = dynamic_losses(model, tokens.val, rate)
         static = losses if static is None else static

@@ -22,8 +22,11 @@ from shared.visualize import plot_lines
 STRETCHES, LENGTH, FURTHEST = 128, 200, 150
 
 
-def gradient_norms(model, token_ids: Tensor) -> list[float]:
-    """Mean norm of d loss_T / d h_{T-d} for d = 0, 1 ... FURTHEST, over that at d = 0. One layer, token_ids (N,)."""
+def gradient_norms(model, token_ids: Tensor) -> tuple[list[float], float]:
+    """Mean norm of d loss_T / d h_{T-d} at d = 0, 1 ... FURTHEST, over that at 0; the mean slope of tanh there.
+
+    For a network of one layer; token_ids (N,).
+    """
     model = copy.deepcopy(model).double()
     starts = torch.linspace(0, len(token_ids) - LENGTH - 1, STRETCHES).long()
     rows = torch.stack([token_ids[start : start + LENGTH + 1] for start in starts])
@@ -34,7 +37,8 @@ def gradient_norms(model, token_ids: Tensor) -> list[float]:
     loss = cross_entropy(model.lm_head(h), rows[:, -1], reduction="sum")  # each row its own loss, and its own gradient
     gradients = torch.autograd.grad(loss, states[: -FURTHEST - 2 : -1])
     norms = torch.stack([gradient.norm(dim=1).mean() for gradient in gradients])
-    return (norms / norms[0]).tolist()
+    slopes = 1 - torch.stack(states[-FURTHEST - 1 :]) ** 2
+    return (norms / norms[0]).tolist(), slopes.mean().item()
 
 
 def first_below(norms: list[float], level: float) -> int | str:
@@ -45,7 +49,7 @@ def first_below(norms: list[float], level: float) -> int | str:
 def main() -> None:
     tokens = shakespeare()
     columns = ["W_hh", "training", "validation loss, nats", "spectral radius", "largest singular value"]
-    columns += ["under 1/10 at", "under 1/100 at", "under 1/1,000,000 at"]
+    columns += ["mean slope of tanh", "under 1/10 at", "under 1/100 at", "under 1/1,000,000 at"]
     result, curves = Result(LESSON, "gradients", columns, 1337), {}
     for init in ("uniform", "xavier", "orthogonal"):
         model = new_model(tokens, init=init)
@@ -54,9 +58,10 @@ def main() -> None:
                 train(model, tokens)
             weight = model.layers[0].weight_hh.detach()
             radius = torch.linalg.eigvals(weight).abs().max().item()
-            norms = curves[f"{init}, {when}"] = gradient_norms(model, tokens.val)
+            norms, slope = gradient_norms(model, tokens.val)
+            curves[f"{init}, {when}"] = norms
             result.add(init, when, carried_loss(model, tokens.val), radius, torch.linalg.matrix_norm(weight, 2).item(),
-                       *(first_below(norms, level) for level in (1e-1, 1e-2, 1e-6)))  # fmt: skip
+                       slope, *(first_below(norms, level) for level in (1e-1, 1e-2, 1e-6)))  # fmt: skip
     distances = list(range(FURTHEST + 1))
     lines = {f"{name} training": (distances, norms) for name, norms in curves.items()}
     plot_lines(result.path(".png"), lines, "What arrives of a gradient, d steps earlier", "distance d, characters",

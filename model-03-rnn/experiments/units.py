@@ -34,12 +34,12 @@ def properties(text: str) -> dict[str, list[float]]:
 
 
 def main() -> None:
+    result, rows = Result(LESSON, "units", ["property", "unit", "correlation", "median over all units"], 1337), {}
     tokens = shakespeare()
     model, text = trained(tokens), tokens.corpus.val[:READ]
     with torch.no_grad():
         hidden = model.layers[0](model.embedding(tokens.val[None, :READ]))[0][0]  # (READ, H)
     standard = (hidden - hidden.mean(dim=0)) / hidden.std(dim=0)
-    result, rows = Result(LESSON, "units", ["property", "unit", "correlation", "median over all units"], 1337), {}
     for name, values in properties(text).items():
         values = torch.tensor(values)
         correlations = standard.T @ ((values - values.mean()) / values.std()) / (READ - 1)

@@ -5,11 +5,15 @@ The weights never differ, and nothing is trained here. No experiment by itself: 
 
 import json
 import re
+import sys
 from pathlib import Path
+
+LESSON = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(LESSON))
 
 import torch
 from generate import load
-from short_run import LESSON, carried_loss, reset_loss
+from short_run import carried_loss, reset_loss
 from torch import Tensor
 
 from shared.console import LearnerError

@@ -9,12 +9,17 @@ results/recall.json; the column "steps" says whether two networks were trained f
 """
 
 import json
+import sys
 from collections.abc import Iterator
+from pathlib import Path
+
+LESSON = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(LESSON))
 
 import torch
 from generate import load
 from inference import training_row
-from short_run import LESSON, carried_loss, parameters
+from short_run import carried_loss, parameters
 
 from shared.console import LearnerError, run, say
 from shared.data import load_corpus

@@ -16,8 +16,11 @@ import sys
 import tempfile
 from pathlib import Path
 
+LESSON = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(LESSON))
+
 from generate import load
-from short_run import LESSON, parameters
+from short_run import parameters
 from train import PRESETS
 
 from shared.console import positive_int, run

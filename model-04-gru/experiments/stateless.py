@@ -20,8 +20,10 @@ import torch
 from inference import (
     ALPHA,
     CARRIED,
+    LENGTH,
     POLICIES,
     SEED,
+    TEXTS,
     bigram_loss,
     bits,
     judge,
@@ -95,7 +97,7 @@ def main() -> None:
     for name, loss in levels.items():
         add(name, (None, loss, bits(loss, tokens)), [])
     breaks = [match.end() for match in re.finditer("\n\n", tokens.corpus.val)]
-    real = [tokens.corpus.val[start : start + 500] for start in breaks[:: len(breaks) // 16]]
+    real = [tokens.corpus.val[start : start + LENGTH] for start in breaks[:: len(breaks) // TEXTS]][:TEXTS]
     add("Shakespeare himself", (None, None, None), real)
     show(result, "character" if characters else "token")
 

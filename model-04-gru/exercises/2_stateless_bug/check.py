@@ -10,7 +10,7 @@ VOCAB_SIZE = 7
 
 
 def models():
-    """Small networks whose next token depends on far more than the last one, and three random texts for each."""
+    """Small networks whose next token depends on far more than the last one, and five random texts for each."""
     lesson = load(Path(__file__).parents[2] / "model.py")
     for seed, num_layers in ((0, 1), (1, 2), (2, 3)):
         torch.manual_seed(seed)
@@ -19,7 +19,7 @@ def models():
             model.lm_head.weight.mul_(100)
             for layer in model.layers:
                 layer.weight_hh.mul_(4)
-        yield model, torch.randint(VOCAB_SIZE, (3, 30))
+        yield model, torch.randint(VOCAB_SIZE, (5, 30))
 
 
 def check_log_probs(module) -> None:
@@ -54,23 +54,26 @@ def check_step(module) -> None:
             logits, state = result
             assert logits.shape == right[:, t].shape, f"{what}: expected logits (B, V), got {tuple(logits.shape)}"
             apart = (logits - right[:, t]).abs().max().item()
-            assert apart < 1e-9, f"{what}: expected the logits of one call on the whole text, off by {apart:.2g}"
+            assert apart < 1e-9, f"{what}: expected the logits of one call on the whole text, got others (off by {apart:.2g})"
 
 
 def check_generate(module) -> None:
     """Every text of a batch is the one that comes out when it is alone, and everything is read again for each token."""
     for model, token_ids in models():
         prompts, kept = token_ids[:, :6], token_ids[:, :6].clone()
+        alone = []
+        for row in range(5):
+            text = prompts[row].tolist()
+            for _ in range(12):
+                text.append(int(model(torch.tensor([text]))[0][0, -1].argmax()))
+            alone.append(text[6:])
         for stop in range(VOCAB_SIZE):
             got = module.generate(model, prompts, stop, 12)
-            what = f"generate from 3 prompts, stop = {stop}"
-            assert isinstance(got, list) and len(got) == 3, f"{what}: expected a list of 3 texts, got {got!r}"
+            what = f"generate from 5 prompts, stop = {stop}"
+            assert isinstance(got, list) and len(got) == 5, f"{what}: expected a list of 5 texts, got {got!r}"
             assert torch.equal(prompts, kept), f"{what}: expected the prompts to stay as they are, got {prompts}"
-            for row in range(3):
-                text = prompts[row].tolist()
-                while len(text) < 6 + 12 and (len(text) == 6 or text[-1] != stop):
-                    text.append(int(model(torch.tensor([text]))[0][0, -1].argmax()))
-                right = text[6:]
+            for row, text in enumerate(alone):
+                right = text[: text.index(stop) + 1] if stop in text else text
                 assert got[row] == right, f"{what}: expected text {row} as if it were alone, {right}, got {got[row]}"
 
 
