@@ -17,17 +17,17 @@ from shared.sampling import Sampler, generate
 from shared.tokenizers import keep_known, stream_text
 
 
-def paint_gate(name: str, pieces: list[str], values: torch.Tensor) -> None:
-    """A gate over the text, from the lowest value that occurs there (blue, --) to the highest (red, ++)."""
+def paint_range(name: str, pieces: list[str], values: torch.Tensor) -> None:
+    """Values over the text, from the lowest that occurs there (blue, --) to the highest (red, ++)."""
     low, high = values.min().item(), values.max().item()
     middle, half = (low + high) / 2, max((high - low) / 2, 1e-6)
-    paint(f"{name}, {low:.2f} (blue, -) to {high:.2f} (red, +)", pieces, ((values - middle) / half).tolist())
+    paint(f"{name} from {low:.2f} (blue, -) to {high:.2f} (red, +)", pieces, ((values - middle) / half).tolist())
 
 
 @torch.no_grad()
 def show_state(session: Session, width: int = 70, movers: int = 3) -> None:
     """The end of the text, painted: each layer's gates (mean over its units) and h of the unit that keeps longest; of
-    the top layer also h of the units that move most (red is +1, blue is -1)."""
+    the top layer also h of the units that move most."""
     model, tokenizer, stateless = session.model, session.tokenizer, session.settings.get("stateless")
     pieces = [tokenizer.token_text(token) for token in session.token_ids[-width:]]
     while len(pieces) > 1 and sum(map(len, pieces)) > width:
@@ -40,25 +40,26 @@ def show_state(session: Session, width: int = 70, movers: int = 3) -> None:
         reset, update, outputs = layer.gates(hidden, h)
         hidden = hidden + outputs if model.config.residual and hidden.shape == outputs.shape else outputs
         reset, update, outputs = reset.flatten(0, 1), update.flatten(0, 1), outputs.flatten(0, 1)  # (tokens, H)
-        paint_gate(f"layer {number}, update gate: the share of h that is kept", pieces, update.mean(dim=1))
-        paint_gate(f"layer {number}, reset gate: the share of h that is looked at", pieces, reset.mean(dim=1))
+        paint_range(f"layer {number}, update gate: share of h kept,", pieces, update.mean(dim=1))
+        paint_range(f"layer {number}, reset gate: share of h looked at,", pieces, reset.mean(dim=1))
         half_life = math.log(2) / -update.clamp(1e-9, 1 - 1e-6).log().mean(dim=0)  # (H,): a product of z halves in it
         unit = int(half_life.argmax())
-        name = f"layer {number}, unit {unit} keeps longest: half of it is left after {half_life[unit]:,.1f} tokens"
-        paint(name, pieces, outputs[:, unit].tolist())
+        name = f"layer {number}, unit {unit} keeps longest: half is left after {half_life[unit]:,.1f} tokens, h"
+        paint_range(name, pieces, outputs[:, unit])
     for unit in outputs.std(dim=0, correction=0).argsort(descending=True)[:movers].tolist():
-        paint(f"layer {number}, unit {unit} moves much", pieces, outputs[:, unit].tolist())
+        name = f"layer {number}, unit {unit} moves much, h from -1 (blue, -) to +1 (red, +)"
+        paint(name, pieces, outputs[:, unit].tolist())
 
 
 def switch_stateless(session: Session, argument: str) -> None:
     """In the middle of a text. Off: the text so far is read once more, so that it goes on as if never switched on."""
     if argument:
-        before = session.settings.get("stateless")
-        session.change(stateless=switch(argument, "/stateless"))
-        if before and argument == "off" and session.token_ids:
-            sampler = Sampler(session.model, generator=session.generator, **session.settings)
+        on = switch(argument, "/stateless")
+        if session.settings.get("stateless") and not on and session.token_ids:
+            sampler = Sampler(session.model, generator=session.generator, **session.settings | {"stateless": False})
             sampler.read(session.token_ids)
             session.sampler = sampler
+        session.change(stateless=on)
     say(f"  stateless {SETTINGS['/stateless'](session)}")
 
 

@@ -30,7 +30,7 @@ lesson = load(LESSON / "model.py")
 def make_model(tokenizer, **settings):
     """An untrained GRU whose next token depends on far more than the last one."""
     torch.manual_seed(3)
-    model = lesson.GRULM(lesson.GRUConfig(tokenizer.vocab_size, 8, 16, **settings)).eval()
+    model = lesson.GRULM(lesson.GRUConfig(tokenizer.vocab_size, 8, 16, **settings)).double().eval()
     with torch.no_grad():
         model.lm_head.weight.mul_(80)
         for layer in model.layers:
@@ -63,10 +63,6 @@ def run_lines(monkeypatch, capsys, session):
         return capsys.readouterr().out.partition("lists the commands.\n")[2].removesuffix("bye\n")
 
     return run
-
-
-def text_of(session, *token_ids) -> str:
-    return session.tokenizer.decode([*token_ids])
 
 
 # /stateless
@@ -116,6 +112,7 @@ def test_ctrl_c_while_the_text_is_read_again_loses_nothing(session, run_lines):
     assert "[stopped]" in run_lines("/stateless off") and session.model.forward is stop
     session.model.forward = forward
     assert session.token_ids == text and session.sampler.state is state
+    assert run_lines("/stateless") == "  stateless on\n"
 
 
 # /compare
@@ -167,12 +164,13 @@ def test_compare_needs_a_text(run_lines, line):
     assert run_lines(line) == "error: /compare needs a text to go on from: /compare ROMEO:\n"
 
 
-def test_compare_with_words(run_lines, session):
+def test_compare_puts_spaces_between_words(run_lines, session):
     session.tokenizer = WordTokenizer.train(TEXT)
     session.model = make_model(session.tokenizer)
-    left, _ = columns_of(run_lines("/length 4", "/greedy on", "/compare the dog"))
-    drawn = list(generate(session.model, session.tokenizer.encode("the dog"), 4, greedy=True))
-    assert " ".join(left[1:]).split() == session.tokenizer.decode(session.tokenizer.encode("the dog") + drawn).split()
+    with torch.no_grad():
+        session.model.lm_head.bias[session.tokenizer.encode("fox")[0]] = 1e6
+    left, right = columns_of(run_lines("/length 3", "/compare the dog"))
+    assert left[1:] == right[1:] == ["the dog fox fox fox"]
 
 
 def test_ctrl_c_stops_a_comparison(session, run_lines, monkeypatch):
@@ -241,23 +239,30 @@ def test_state_shows_what_the_layers_did(session, run_lines, painted, settings, 
             state[number], outputs = gates[2][:, 0], gates[2]
             hidden = hidden + outputs if model.config.residual and hidden.shape == outputs.shape else outputs
     rows = iter(painted.items())
+
+    def check(beginning: str, right: torch.Tensor) -> str:
+        """The next row is about these values, from the lowest (-1) to the highest (+1); the end of its name."""
+        name, (pieces, values) = next(rows)
+        right = right[-len(pieces) :]
+        low, high = right.min(), right.max()
+        assert name.startswith(beginning) and name.endswith(f" from {low:.2f} (blue, -) to {high:.2f} (red, +)")
+        assert values == pytest.approx((2 * (right - low) / (high - low) - 1).tolist(), abs=1e-3)
+        return name
+
+    shown = len(next(iter(painted.values()))[0])
     for number, layer_seen in enumerate(seen, start=1):
-        for gate, name in zip(torch.stack(layer_seen, dim=1)[[1, 0]], ("update", "reset"), strict=True):
-            title, (pieces, values) = next(rows)
-            means = gate[-len(pieces) :].mean(dim=1)
-            low, high = means.min(), means.max()
-            assert title.startswith(f"layer {number}, {name} gate")
-            assert title.endswith(f" {low:.2f} (blue, -) to {high:.2f} (red, +)")
-            assert values == pytest.approx((2 * (means - low) / (high - low) - 1).tolist(), abs=1e-3)
-        _, update, outputs = torch.stack(layer_seen, dim=1)[:, -len(pieces) :]  # (tokens, H)
-        unit, (title, (_, values)) = int(update.log().sum(dim=0).argmax()), next(rows)
-        tokens = float(re.fullmatch(rf"layer {number}, unit {unit} keeps .* after ([\d.]+) tokens", title)[1])
+        reset, update, outputs = torch.stack(layer_seen, dim=1)  # (tokens, H)
+        check(f"layer {number}, update gate: ", update.mean(dim=1))
+        check(f"layer {number}, reset gate: ", reset.mean(dim=1))
+        update, outputs = update[-shown:], outputs[-shown:]
+        unit = int(update.log().sum(dim=0).argmax())
+        name = check(f"layer {number}, unit {unit} keeps longest: ", outputs[:, unit])
+        tokens = float(re.search(r"after ([\d.]+) tokens", name)[1])
         left = update[:, unit].double().prod().item()  # of what h was before all that is shown
-        assert left ** (tokens / len(pieces)) == pytest.approx(0.5, abs=0.05)
-        assert values == pytest.approx(outputs[:, unit].tolist(), abs=1e-5)
+        assert left ** (tokens / shown) == pytest.approx(0.5, abs=0.05)
     for unit in outputs.std(dim=0).argsort(descending=True)[:3].tolist():
-        title, (_, values) = next(rows)
-        assert title.startswith(f"layer {number}, unit {unit} moves")
+        name, (pieces, values) = next(rows)
+        assert name.startswith(f"layer {number}, unit {unit} moves")
         assert values == pytest.approx(outputs[:, unit].tolist(), abs=1e-5)
     assert pieces == [session.tokenizer.token_text(token) for token in session.token_ids[-len(pieces) :]]
 
@@ -267,7 +272,7 @@ def test_state_before_any_text(run_lines, painted, lines):
     """The start token, where nothing varies."""
     run_lines(*lines)
     assert len(painted) == 9 and all(pieces == ["\\n"] for pieces, _ in painted.values())
-    assert all(values == [0.0] for name, (_, values) in painted.items() if "gate" in name)
+    assert all(values == [0.0] for name, (_, values) in painted.items() if "moves" not in name)
 
 
 def test_state_leaves_the_text_and_the_sampler_alone(session, run_lines):

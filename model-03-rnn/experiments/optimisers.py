@@ -13,7 +13,7 @@ from shared.results import Result
 from shared.visualize import plot_lines
 
 STEPS = 600
-RATES = {"sgd": (0.3, 1.0, 3.0, 10.0), "rmsprop": (1e-3, 2e-3, 4e-3, 8e-3), "adamw": (4e-3, 8e-3, 16e-3, 32e-3)}
+RATES = {"sgd": (0.3, 1.0, 3.0, 10.0), "rmsprop": (2e-3, 4e-3, 8e-3, 16e-3), "adamw": (4e-3, 8e-3, 16e-3, 32e-3)}
 
 
 def main() -> None:

@@ -29,7 +29,7 @@ def main() -> None:
         result.add(epochs, steps, training, carried_loss(model, tokens.val), loss_under(DROPPED, model, tokens.val))
     _, _, _, carried, dropped = zip(*result.rows, strict=True)
     lines = {"state dropped before each character": (EPOCHS, dropped), "state carried": (EPOCHS, carried)}
-    plot_lines(result.path(".png"), lines, "Training does not repair a lost state", "passes over the text",
+    plot_lines(result.path(".png"), lines, "Longer training, and a lost state", "passes over the text",
                "validation loss, nats per character", {"bigram of lesson 01": bigram})  # fmt: skip
     result.save(bigram=bigram)
 

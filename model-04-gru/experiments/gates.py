@@ -66,9 +66,8 @@ def main() -> None:
     longest = torch.where(moves, update[0].mean(dim=0), 0.0).argsort(descending=True)[:3].tolist()
     rows = {f"update gate of unit {unit}: keeps {update[0][:, unit].mean():.2f} of h on average":
             update[0][:SHOWN, unit].tolist() for unit in longest}  # fmt: skip
-    plot_text_heatmap(
-        spread.path(".png"), text[:SHOWN], rows | shown, "Gates over a text: white 0, or the smallest; red 1"
-    )
+    title = "Gates over a text: white the smallest value, red the largest"
+    plot_text_heatmap(spread.path(".png"), text[:SHOWN], rows | shown, title)
     units.save()
     spread.save()
 

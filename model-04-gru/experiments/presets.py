@@ -2,7 +2,7 @@
 
     python experiments/presets.py quick astra-alpha            in full; the rows of the others stay as they are
     python experiments/presets.py --minutes 15 astra-gamma     a budget instead of the full schedule; the table says so
-    python experiments/presets.py --device cuda                all of them, in full, which takes a GPU
+    python experiments/presets.py --device cuda astra-beta astra-gamma scribe-beta scribe-gamma
 
 The checkpoint stays in checkpoints/<preset>/. From it, for the six published sizes, results/<preset>/stateful.txt and
 stateless.txt: the same weights, prompts and seeds, one reading with its state and one that drops it before every token.
@@ -38,7 +38,7 @@ def write_texts(name: str, folder: Path, summary: dict) -> None:
     (LESSON / "results" / name).mkdir(parents=True, exist_ok=True)
     for policy, how in (("stateful", "state carried"), ("stateless", "state dropped before every token")):
         full = PRESETS[name]["steps"]
-        lines = [f"{name}: {describe_loss(summary)}; {summary['steps']:,} of {full:,} steps; {how}"]
+        lines = [f"{name}: validation loss {describe_loss(summary)}; {summary['steps']:,} of {full:,} steps; {how}"]
         for sampling, settings in SAMPLINGS.items():
             drawn = generate(model, tokenizer.encode(PROMPT), LENGTH, stateless=policy == "stateless",
                              generator=torch.Generator().manual_seed(SEED), **settings)  # fmt: skip
@@ -49,7 +49,7 @@ def write_texts(name: str, folder: Path, summary: dict) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("presets", nargs="*", default=list(PRESETS), metavar="NAME", help="(default: all)")
+    parser.add_argument("presets", nargs="+", metavar="NAME", help=", ".join(PRESETS))
     parser.add_argument("--minutes", type=positive_float, help="of training for each, instead of its full schedule")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (%(default)s)")
     args = parser.parse_args()

@@ -42,9 +42,9 @@ def lessons_before() -> Iterator[tuple]:
         found = json.loads(path.read_text(encoding="utf-8"))
         rows = {str(row[0]): dict(zip(found["columns"], row, strict=True)) for row in found["rows"]}
         for name in wanted or found["bands"]:
-            row = rows[name.removesuffix("-gram")]
-            size = row["distinct n-grams" if "-gram" in name else "parameters"]
-            yield name, found.get("steps"), size, row["above the floor"], found["bands"][name]
+            row = rows.get(name.removesuffix("-gram"), {})
+            size = row.get("parameters", row.get("distinct n-grams"))
+            yield name, found.get("steps"), size, row.get("above the floor"), found["bands"][name]
 
 
 def main() -> None:
@@ -59,7 +59,7 @@ def main() -> None:
     bands = by_distance(recall(model, tokenizer, corpus.val, corpus.points["val"]))
     name = f"GRU, {model.config.num_layers} x {model.config.hidden_size}"
     here = (name, training_row(CHECKPOINT, loss)["step"], parameters(model), loss - floor, bands)
-    columns = ["model", "steps", "parameters (counts)", "nats above the floor"]
+    columns = ["model", "steps", "parameters, or counts", "nats above the floor"]
     result = Result(LESSON, "recall", columns + [f"{band['low']}-{band['high']}" for band in bands], 1337)
     models = [*lessons_before(), here]
     for *about, found in models:

@@ -1,4 +1,4 @@
-"""One memory shared by all layers, against one for each: what the bug does that one makes first.
+"""One memory shared by all layers, against one for each: the bug that one writes first.
 
     python experiments/shared_memory.py
 
@@ -8,7 +8,7 @@ budget (600 steps, one seed), in three ways:
 - one h for each layer, as in model.py;
 - one h through both layers, token by token: h goes up the layers, and on from the last layer to the next token;
 - one h through both layers, chunk by chunk: the second layer begins with what the first one knows *after* the chunk,
-  that is, with all the characters that it is to predict. A leak, which needs no second look: training goes too well.
+  that is, of the very characters that it is to predict. Whether training can make use of that leak, the table shows.
 
 Read in chunks of 64 characters, as in training, and token by token, as in writing. A sound model gives the same number
 twice (chunk invariance): that, and not the training loss, shows which network can be used.

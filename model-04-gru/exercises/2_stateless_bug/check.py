@@ -54,7 +54,7 @@ def check_step(module) -> None:
             logits, state = result
             assert logits.shape == right[:, t].shape, f"{what}: expected logits (B, V), got {tuple(logits.shape)}"
             apart = (logits - right[:, t]).abs().max().item()
-            assert apart < 1e-9, f"{what}: expected the logits of one call on the whole text, got others (off by {apart:.2g})"
+            assert apart < 1e-9, f"{what}: expected the logits of one call on all, got others (off by {apart:.2g})"
 
 
 def check_generate(module) -> None:
