@@ -46,7 +46,7 @@ BASE = {"optimizer": "adamw", "learning_rate": 2e-3, "weight_decay": 0.01, "warm
 PRESETS = {
     "default": BASE | {"steps": 6000, "embedding_dim": 384, "hidden_size": 384, "residual": True, "dropout": 0.2},
     "quick": BASE | {"steps": 700, "embedding_dim": 128, "hidden_size": 128, "num_layers": 1},
-    "word": BASE | {"steps": 2000, "tokenizer": "word", "dropout": 0.2},
+    "word": BASE | {"steps": 800, "tokenizer": "word", "dropout": 0.2},
     "mikolov": BASE | {"steps": 4000, "optimizer": "sgd", "schedule": "halving", "learning_rate": 4.0,
                        "weight_decay": 0.0, "num_layers": 1},
     "ladder": BASE | {"steps": 4000, "dataset": "fables", "chunk_length": 256},

@@ -7,13 +7,14 @@ neighbour leaves the loop over time:
     backward   the gradients of the weights; and what dL/dh_t is multiplied with on its way into the gates (slopes,
                gates, old state minus candidate), because all of that is known after the forward pass
 
-Inside, time comes first: (T, B, ...). Gates that share a product lie side by side, as PyTorch orders them: reset gate r,
+Inside, time comes first: (T, B, ...). Gates that share a product lie side by side, in PyTorch's order: reset gate r,
 update gate z, candidate n.
 """
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+from torch.nn.functional import linear
 
 sigmoid_backward = torch.ops.aten.sigmoid_backward.grad_input  # gradient * y * (1 - y), where y = sigmoid(a)
 tanh_backward = torch.ops.aten.tanh_backward.grad_input  # gradient * (1 - y * y), where y = tanh(a)
@@ -147,3 +148,18 @@ class ResetAfter(torch.autograd.Function):
         dweight_ih = flat.t() @ x  # (15)
         dbias_ih = flat.sum(0)  # (17)
         return dx, dh0, dweight_ih, dweight_hh, dbias_ih, dbias_hh
+
+
+def step_without_gradient(x, h, weight_ih, weight_hh, bias_ih, bias_hh) -> Tensor:
+    """One step, x (B, I) and h (B, H) -> the new h (B, H), in place where it can be: what generation does all day."""
+    gates = linear(x, weight_ih, bias_ih).to(h.dtype)
+    r, z, n = gates.chunk(3, dim=1)
+    if len(bias_hh) == len(bias_ih):  # reset_after
+        h_r, h_z, c = linear(h, weight_hh, bias_hh).chunk(3, dim=1)
+        n.addcmul_(r.add_(h_r).sigmoid_(), c)  # (1), (11)
+        z.add_(h_z).sigmoid_()  # (1)
+    else:
+        weight_rz, weight_n = weight_hh.split([2 * h.shape[1], h.shape[1]])
+        gates[:, : 2 * h.shape[1]].add_(linear(h, weight_rz, bias_hh)).sigmoid_()  # (1)
+        n.addmm_(r * h, weight_n.t())  # (2)
+    return torch.lerp(n.tanh_(), h, z)  # (3), (4)

@@ -5,8 +5,8 @@
     candidate   = tanh(W_n x_t + U_n (reset_gate * h_{t-1}) + b)
     h_t         = update_gate * h_{t-1} + (1 - update_gate) * candidate       (Cho et al. 2014, equations 5 to 8)
 
-New against lesson 03: there h was overwritten at every step. Here a unit whose update gate is 1 keeps its value exactly,
-and passes its gradient on unharmed, for as long as the gate stays closed to what is new (docs/math/04-gru.md).
+New against lesson 03: there h was overwritten at every step. Here a unit whose update gate is 1 keeps its value, to the
+last digit, and passes its gradient on unharmed, for as long as the gate stays there (docs/math/04-gru.md).
 
 reset_after=True is the variant of PyTorch and cuDNN, candidate = tanh(W_n x_t + b + reset_gate * (U_n h_{t-1} + b')):
 the reset comes after the product, so that one product with h_{t-1} serves all three.
@@ -18,7 +18,7 @@ import math
 from dataclasses import dataclass
 
 import torch
-from bptt import ResetAfter, ResetBefore
+from bptt import ResetAfter, ResetBefore, step_without_gradient
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
@@ -65,26 +65,29 @@ class GRULayer(nn.Module):
 
     def step(self, x: Tensor, h: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """One time step: x (B, input_size), h (B, H) -> reset gate, update gate, candidate, each (B, H)."""
-        H = self.hidden_size
-        x_rz, x_n = linear(x, self.weight_ih, self.bias_ih).split([2 * H, H], dim=1)
+        x_gates = linear(x, self.weight_ih, self.bias_ih).to(h.dtype)  # autocast computes the products in less
+        x_reset, x_update, x_candidate = x_gates.chunk(3, dim=1)
         if self.reset_after:
-            h_rz, h_n = linear(h, self.weight_hh, self.bias_hh).split([2 * H, H], dim=1)
-            reset_gate, update_gate = torch.sigmoid(x_rz + h_rz).chunk(2, dim=1)
-            return reset_gate, update_gate, torch.tanh(x_n + reset_gate * h_n)
-        weight_rz, weight_n = self.weight_hh.split([2 * H, H])
-        reset_gate, update_gate = torch.sigmoid(x_rz + linear(h, weight_rz, self.bias_hh)).chunk(2, dim=1)
-        return reset_gate, update_gate, torch.tanh(x_n + linear(reset_gate * h, weight_n))
+            h_reset, h_update, h_candidate = linear(h, self.weight_hh, self.bias_hh).chunk(3, dim=1)
+            reset_gate, update_gate = torch.sigmoid(x_reset + h_reset), torch.sigmoid(x_update + h_update)
+            return reset_gate, update_gate, torch.tanh(x_candidate + reset_gate * h_candidate)
+        weight_gates, weight_candidate = self.weight_hh.split([2 * self.hidden_size, self.hidden_size])
+        h_reset, h_update = linear(h, weight_gates, self.bias_hh).chunk(2, dim=1)
+        reset_gate, update_gate = torch.sigmoid(x_reset + h_reset), torch.sigmoid(x_update + h_update)
+        return reset_gate, update_gate, torch.tanh(x_candidate + linear(reset_gate * h, weight_candidate))
 
     def cell(self, x: Tensor, h: Tensor) -> Tensor:
         """One time step: x (B, input_size), h (B, H) -> the new h (B, H)."""
         _, update_gate, candidate = self.step(x, h)
-        return update_gate * h + (1 - update_gate) * candidate
+        return torch.lerp(candidate, h, update_gate)  # update_gate * h + (1 - update_gate) * candidate
 
     def forward(self, inputs: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
         h = inputs.new_zeros(len(inputs), self.hidden_size) if state is None else state
-        one_step = inputs.shape[1] == 1 and not torch.is_grad_enabled()  # as in generation: the loop below is quicker
-        if self.backward == "bptt" and not one_step:
-            weights = self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh
+        weights = self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh
+        if inputs.shape[1] == 1 and not torch.is_grad_enabled():
+            h = step_without_gradient(inputs[:, 0], h, *weights)
+            return h.unsqueeze(1), h
+        if self.backward == "bptt":
             return (ResetAfter if self.reset_after else ResetBefore).apply(inputs, h, *weights)
         outputs = []
         for x in inputs.unbind(1):  # once: the gradient of each inputs[:, t] would be as large as all of inputs
@@ -97,13 +100,13 @@ class GRULayer(nn.Module):
         h, steps = inputs.new_zeros(len(inputs), self.hidden_size) if state is None else state, []
         for x in inputs.unbind(1):
             reset_gate, update_gate, candidate = self.step(x, h)
-            h = update_gate * h + (1 - update_gate) * candidate
+            h = torch.lerp(candidate, h, update_gate)
             steps.append(torch.stack([reset_gate, update_gate, h]))
         return torch.stack(steps, dim=2).unbind()
 
     @classmethod
     def from_torch(cls, module: nn.Module, backward: str = "bptt") -> "GRULayer":
-        """This layer (reset_after) with the weights and dtype of PyTorch's; ValueError if that is not one plain layer."""
+        """This layer, reset_after, with the weights and dtype of PyTorch's; ValueError if it is not one plain layer."""
         if getattr(module, "mode", None) != "GRU":
             raise ValueError(f"expected PyTorch's GRU module, got {type(module).__name__}")
         if module.num_layers != 1 or module.bidirectional or not module.batch_first or not module.bias:

@@ -8,6 +8,7 @@ import argparse
 import json
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from shared.console import LearnerError, nearest, positive_float, say
@@ -22,14 +23,16 @@ def folder_of(lesson: Path, preset: str) -> Path:
     return lesson / "checkpoints" if preset == "default" else lesson / "checkpoints" / preset
 
 
-def tabulate(lesson: Path, presets: dict[str, dict], description: str) -> list[str]:
-    """Train the presets named on the command line (all, if none is), write results/presets.json; the names done.
+def tabulate(lesson: Path, presets: dict[str, dict], description: str, usual: Iterable[str] = ()) -> list[str]:
+    """Train the presets named on the command line, write results/presets.json; returns the names done.
 
-    The rows of presets not named stay as they are. Raises LearnerError for a preset that is not there.
+    usual: what is trained where none is named (default: all). The rows of presets not trained stay as they are. Raises
+    LearnerError for a preset that is not there.
     """
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", metavar="PRESET", help=f"some of {', '.join(presets)}")
     parser.add_argument("--minutes", type=positive_float, help="a budget for each, instead of its full schedule")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (%(default)s)")
     parser.add_argument("--no-training", action="store_true", help="only tabulate the runs in checkpoints/")
     args = parser.parse_args()
     for name in args.names:
@@ -38,9 +41,11 @@ def tabulate(lesson: Path, presets: dict[str, dict], description: str) -> list[s
     result, rows = Result(lesson, "presets", COLUMNS, seed=1337), {}
     if result.path().exists():
         rows = {row[0]: row for row in json.loads(result.path().read_text(encoding="utf-8"))["rows"]}
-    for name in args.names or presets:
+    names = args.names or list(usual) or list(presets)
+    for name in names:
         folder = folder_of(lesson, name)
         command = [sys.executable, str(lesson / "train.py"), "--preset", name, "--out", str(folder)]
+        command += ["--device", args.device]
         if args.minutes:
             command += ["--minutes", str(args.minutes)]
         if not args.no_training:
@@ -52,7 +57,7 @@ def tabulate(lesson: Path, presets: dict[str, dict], description: str) -> list[s
     rows |= {row[0]: row for row in result.rows}
     result.rows = [rows[name] for name in presets if name in rows]
     result.save()
-    return args.names or list(presets)
+    return names
 
 
 def row_of(name: str, preset: dict, summary: dict) -> list:
@@ -62,3 +67,15 @@ def row_of(name: str, preset: dict, summary: dict) -> list:
     return [name, summary["dataset"], summary["tokenizer"], summary["parameters"], summary["val_loss"],
             summary["val_bits_per_char"], perplexity and f"{perplexity:.1f}", summary["floor"], summary["train_loss"],
             steps, f"{summary['train_seconds'] / 60:.1f}", summary["threads"]]  # fmt: skip
+
+
+def write_samples(lesson: Path) -> None:
+    """results/samples.md: the samples that the default preset wrote on its way, each under its step and loss."""
+    samples = (folder_of(lesson, "default") / "samples.txt").read_text(encoding="utf-8")
+    about = "Written by `experiments/presets.py`: the default preset on its way, one seed."
+    lines = ["# Samples by loss", "", about, ""]
+    for sample in samples.split("--- step ")[1:]:
+        heading, text = sample.split("\n", 1)
+        lines += [f"## Step {heading}", "", "```text", text.strip("\n"), "```", ""]
+    text = "\n".join(lines[:-1]) + "\n"
+    (lesson / "results" / "samples.md").write_text(text, encoding="utf-8", newline="\n")

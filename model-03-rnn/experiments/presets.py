@@ -16,22 +16,12 @@ sys.path.insert(0, str(LESSON))
 from train import PRESETS
 
 from shared.console import run
-from shared.presets import folder_of, tabulate
-
-
-def write_samples(samples: str) -> None:
-    """The samples.txt of a run as Markdown: each under its step and loss."""
-    about = "Written by `experiments/presets.py`: the default preset on its way, one seed."
-    lines = ["# Samples by loss", "", about, ""]
-    for sample in samples.split("--- ")[1:]:
-        heading, text = sample.split("\n", 1)
-        lines += [f"## {heading.capitalize()}", "", "```text", text.strip("\n"), "```", ""]
-    (LESSON / "results" / "samples.md").write_text("\n".join(lines[:-1]) + "\n", encoding="utf-8", newline="\n")
+from shared.presets import tabulate, write_samples
 
 
 def main() -> None:
     if "default" in tabulate(LESSON, PRESETS, __doc__):
-        write_samples((folder_of(LESSON, "default") / "samples.txt").read_text(encoding="utf-8"))
+        write_samples(LESSON)
 
 
 if __name__ == "__main__":

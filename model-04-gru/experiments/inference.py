@@ -113,7 +113,8 @@ def training_row(checkpoint: Path, carried: float) -> dict:
     """The evaluation (train_loss, step ...) of the run at which this checkpoint, with this loss, was saved."""
     rows = read_metrics(checkpoint.parent)
     if not rows:
-        raise LearnerError(f"no metrics.jsonl beside {relative(checkpoint)}: leave it where it was written, or {ALPHA}")
+        why = f"no metrics.jsonl beside {relative(checkpoint)}, so its training loss is not known"
+        raise LearnerError(f"{why}: give a checkpoint in the folder of its run, or train one with {ALPHA}")
     return min(rows, key=lambda row: abs(row["val_loss"] - carried))
 
 

@@ -1,6 +1,6 @@
 """Do more layers remember longer? Recall by distance for one, two and three layers on fables.
 
-    python experiments/recall_depth.py                  equal parameters; a quarter of an hour on a slow machine
+    python experiments/recall_depth.py                  equal parameters; about 20 minutes on one core
     python experiments/recall_depth.py --published      at the sizes of astra-alpha, beta and gamma: for a GPU
     python experiments/recall_depth.py --steps 4000     the full schedule of the preset ladder
 
