@@ -42,7 +42,7 @@ from shared.tokenizers import tokenizer_from_dict
 LESSON = Path(__file__).resolve().parent
 BASE = {"window": 64, "batch_size": 64, "learning_rate": 1e-3, "weight_decay": 0.1, "warmup": 100}
 PRESETS = {
-    "default": BASE | {"steps": 6000, "learning_rate": 2e-3, "context_length": 8, "embedding_dim": 64, "num_layers": 2,
+    "default": BASE | {"steps": 5000, "learning_rate": 2e-3, "context_length": 8, "embedding_dim": 64, "num_layers": 2,
                        "dropout": 0.15},
     "quick": BASE | {"steps": 800, "context_length": 8, "embedding_dim": 24, "hidden_size": 256},
     "names": BASE | {"steps": 6000, "dataset": "names", "learning_rate": 2e-3, "context_length": 8, "hidden_size": 384,

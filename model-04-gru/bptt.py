@@ -8,7 +8,7 @@ neighbour leaves the loop over time:
                gates, old state minus candidate), because all of that is known after the forward pass
 
 Inside, time comes first: (T, B, ...). Gates that share a product lie side by side, in PyTorch's order: reset gate r,
-update gate z, candidate n.
+update gate z, candidate n. At the end stands the same step for generation, which needs no gradient.
 """
 
 import torch
@@ -93,8 +93,8 @@ class ResetBefore(torch.autograd.Function):
         dgates, dh0 = dgates.view(steps * batch, 3 * H), dh[0].clone()
         drz, da = dgates.split([2 * H, H], dim=1)
         dx = (dgates @ weight_ih).view(steps, batch, -1).transpose(0, 1)  # (14)
-        dweight_ih = dgates.t() @ x  # (15)
-        dweight_hh = torch.cat([drz.t() @ h[:-1].view(-1, H), da.t() @ q.view(-1, H)])  # (16)
+        dweight_ih = (x.t() @ dgates).t()  # (15)
+        dweight_hh = torch.cat([h[:-1].view(-1, H).t() @ drz, q.view(-1, H).t() @ da], dim=1).t()  # (16)
         dbias_ih = dgates.sum(0)  # (17)
         return dx, dh0, dweight_ih, dweight_hh, dbias_ih, dbias_ih[: 2 * H].clone()
 
@@ -112,7 +112,7 @@ class ResetAfter(torch.autograd.Function):
         (weight_rz, weight_n), (bias_rz, bias_n) = weight_ih.split([2 * H, H]), bias_ih.split([2 * H, H])
         rz, c = rzc.split([2 * H, H], dim=2)
         torch.addmm(bias_rz + bias_hh[: 2 * H], x, weight_rz.t(), out=rz.flatten(0, 1))  # (1) the inputs' part
-        torch.addmm(bias_n, x, weight_n.t(), beta=2, alpha=2, out=n.view(-1, H))  # (12) the inputs' part, twice
+        torch.addmm(bias_n, x, weight_n.t(), beta=2, alpha=2, out=n.view(-1, H))  # (11) the inputs' part, twice
         c.copy_(bias_hh[2 * H :])
         weight_h, (r, z) = weight_hh.t(), rz.chunk(2, dim=2)
         for h_before, h_t, rzc_t, rz_t, r_t, z_t, c_t, n_t in zip(h[:-1], h[1:], rzc, rz, r, z, c, n, strict=True):
@@ -141,25 +141,30 @@ class ResetAfter(torch.autograd.Function):
             dgates_t.mul_(dh_t.unsqueeze(1))  # (7), (12)
             dh_before.addcmul_(dh_t, z_t).addmm_(flat_t, weight_hh)  # (13)
         flat, dh0 = dgates.view(steps * batch, 3 * H), dh[0].clone()
-        dweight_hh = flat.t() @ h[:-1].view(-1, H)  # (16)
+        dweight_hh = (h[:-1].view(-1, H).t() @ flat).t()  # (16)
         dbias_hh = flat.sum(0)  # (17)
         torch.mul(da, dh[1:], out=dc)  # (6), where dc stood: from here on these are the gradients on the inputs' side
         dx = (flat @ weight_ih).view(steps, batch, -1).transpose(0, 1)  # (14)
-        dweight_ih = flat.t() @ x  # (15)
+        dweight_ih = (x.t() @ flat).t()  # (15)
         dbias_ih = flat.sum(0)  # (17)
         return dx, dh0, dweight_ih, dweight_hh, dbias_ih, dbias_hh
 
 
-def step_without_gradient(x, h, weight_ih, weight_hh, bias_ih, bias_hh) -> Tensor:
-    """One step, x (B, I) and h (B, H) -> the new h (B, H), in place where it can be: what generation does all day."""
-    gates = linear(x, weight_ih, bias_ih).to(h.dtype)
+def step_without_gradient(x, h, weight_ih, weight_hh, bias_ih, bias_hh, reset_after) -> Tensor:
+    """One step, x (B, I) and h (B, H) -> the new h (B, H), as far as possible in place: all that generation does."""
+    gates = linear(x, weight_ih, bias_ih)
+    if gates.dtype != h.dtype:  # autocast computes the products in less
+        gates = gates.to(h.dtype)
     r, z, n = gates.chunk(3, dim=1)
-    if len(bias_hh) == len(bias_ih):  # reset_after
+    gates_only = 2 * h.shape[1]
+    if reset_after:
         h_r, h_z, c = linear(h, weight_hh, bias_hh).chunk(3, dim=1)
-        n.addcmul_(r.add_(h_r).sigmoid_(), c)  # (1), (11)
-        z.add_(h_z).sigmoid_()  # (1)
     else:
-        weight_rz, weight_n = weight_hh.split([2 * h.shape[1], h.shape[1]])
-        gates[:, : 2 * h.shape[1]].add_(linear(h, weight_rz, bias_hh)).sigmoid_()  # (1)
-        n.addmm_(r * h, weight_n.t())  # (2)
+        h_r, h_z = linear(h, weight_hh[:gates_only], bias_hh).chunk(2, dim=1)
+    r.add_(h_r).sigmoid_()  # (1)
+    z.add_(h_z).sigmoid_()  # (1)
+    if reset_after:
+        n.addcmul_(r, c)  # (11)
+    else:
+        n.addmm_(r.mul_(h), weight_hh[gates_only:].t())  # (2)
     return torch.lerp(n.tanh_(), h, z)  # (3), (4)

@@ -1,0 +1,238 @@
+"""Train a model that translates: an encoder-decoder of the lesson's GRULayer, with attention or without.
+
+    python train_translation.py                       the built-in grammar, with attention
+    python train_translation.py --attention none      one vector for the whole sentence
+    python train_translation.py --preset multi30k     German to English
+    python train_translation.py --preset quick        half a minute
+"""
+
+import argparse
+import copy
+import math
+import time
+from dataclasses import asdict, fields
+from functools import partial
+
+import torch
+from encoder_decoder import EncoderDecoder, EncoderDecoderConfig
+from evaluate import bleu_or_none, exact_match, loss_of, outputs_of
+from text import PAD, Languages, PairBatches
+from torch.nn.functional import cross_entropy
+from translate import FOLDER, LESSON
+
+from shared.compute import autocast, choose_device, choose_threads, settle, show_choice
+from shared.console import (
+    CtrlC,
+    LearnerError,
+    Progress,
+    common_flags,
+    config_flags,
+    duration,
+    parse,
+    positive_int,
+    run,
+    say,
+)
+from shared.data.pairs import load_pairs
+from shared.files import relative
+from shared.progress import record
+from shared.runs import (
+    check_finite,
+    load_checkpoint,
+    log_metrics,
+    out_flag,
+    plain,
+    read_metrics,
+    restore,
+    save_checkpoint,
+    save_training,
+    start_run,
+    trim_metrics,
+    write_summary,
+)
+from shared.visualize import plot_loss
+
+BASE = {"dataset": "grammar", "tokenizer": "word", "min_count": 1, "learning_rate": 2e-3, "weight_decay": 0.0,
+        "warmup": 100, "clip": 1.0, "batch_size": 64, "label_smoothing": 0.0}  # fmt: skip
+PRESETS = {
+    "default": BASE | {"steps": 4000, "embedding_dim": 128, "hidden_size": 192, "summary_size": 192, "dropout": 0.1},
+    "quick": BASE | {"steps": 150, "embedding_dim": 64, "hidden_size": 64, "summary_size": 64, "dropout": 0.0,
+                     "batch_size": 32},
+    "multi30k": BASE | {"dataset": "multi30k", "tokenizer": "bpe", "vocab_size": 4000, "min_count": 2, "steps": 6000,
+                        "learning_rate": 1e-3, "embedding_dim": 256, "hidden_size": 320, "summary_size": 320,
+                        "dropout": 0.35, "label_smoothing": 0.1, "weight_decay": 0.01},
+}  # fmt: skip
+PRESETS["grammar"] = PRESETS["default"]
+TRANSLATED = 200  # sentences of the validation split that are translated at each evaluation
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter,
+                                     conflict_handler="resolve")  # fmt: skip
+    config_flags(parser, EncoderDecoderConfig)
+    common_flags(parser, PRESETS)
+    add = parser.add_argument
+    add("--dataset", "--data", choices=("grammar", "multi30k"), help="sentence pairs (the preset's)")
+    add("--tokenizer", choices=("word", "bpe", "unigram"), help="one for each side (the preset's)")
+    add("--attention", choices=("none", "additive"), default="additive", help="%(default)s")
+    add("--summary", choices=("every", "initial"), default="every", help="where c enters the decoder (%(default)s)")
+    add("--min-count", type=positive_int, help="words seen less often become <unk>")
+    add("--label-smoothing", type=float, help="share of the target's probability that goes to all tokens alike")
+    add("--clip", type=float, help="largest norm of the gradient; 0 leaves it as it is")
+    add("--weight-decay", type=float, help="of AdamW")
+    add("--warmup", type=positive_int, help="steps until the learning rate is at its highest")
+    args = parse(parser, PRESETS)
+    if args.attention == "additive" and (args.reverse_source or args.summary == "initial"):
+        raise LearnerError("--reverse-source and --summary initial are for --attention none: attention has no summary")
+    return args
+
+
+def learning_rate(step: int, args) -> float:
+    """Up in a straight line, then down along a cosine to a twentieth (Loshchilov & Hutter 2017)."""
+    warm = min(1.0, (step + 1) / args.warmup)
+    return args.learning_rate * warm * (0.525 + 0.475 * math.cos(math.pi * step / args.steps))
+
+
+def train_step(model, optimizer, batch, args, device, precision) -> float:
+    """One step: the training loss (nats per target token, smoothed if so asked).
+
+    Teacher forcing: the decoder reads the right target tokens, whatever it would have said itself.
+    """
+    batch = batch.to(device)
+    with autocast(precision, device):
+        logits = model(batch.source, batch.lengths, batch.inputs)
+    loss = cross_entropy(logits.flatten(0, 1), batch.targets.flatten(), ignore_index=PAD,
+                         label_smoothing=args.label_smoothing)  # fmt: skip
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    if args.clip:  # Pascanu et al. 2013, section 3.2
+        torch.nn.utils.clip_grad_norm_(model.parameters(), args.clip)
+    optimizer.step()
+    return loss.item()
+
+
+def make_optimizer(model, args) -> torch.optim.Optimizer:
+    """AdamW (Loshchilov & Hutter 2019)."""
+    settings = {"lr": args.learning_rate, "weight_decay": args.weight_decay, "betas": (0.9, 0.99)}
+    return torch.optim.AdamW(model.parameters(), **settings)
+
+
+def evaluation(model, languages, pairs, val_ids) -> tuple[dict, str]:
+    """The loss over the whole validation split; exact match and BLEU (greedy) of its first sentences; three of them."""
+    some = pairs.val[:TRANSLATED]
+    texts = [translation.text for translation in outputs_of(model, languages, some)]
+    references = [target for _, target in some]
+    result = {"val_loss": loss_of(model, val_ids), "val_exact": exact_match(texts, references),
+              "val_bleu": bleu_or_none(texts, references)}  # fmt: skip
+    shown = zip(some[:3], texts, strict=False)
+    return result, "\n".join(f"{source}\n  = {target}\n  > {text}" for (source, target), text in shown)
+
+
+def describe(result: dict) -> str:
+    """An evaluation as part of a line."""
+    score = "" if result["val_bleu"] is None else f", BLEU {result['val_bleu']:.1f}"
+    return f"{result['val_loss']:.4f} nats per token, exact match {result['val_exact']:.1%}{score}"
+
+
+def main() -> None:
+    args = arguments()
+    folder = args.out or FOLDER / "checkpoints"
+    saved = load_checkpoint(folder / "last.pt", LESSON) if args.resume else None
+    if saved:  # the flags of that run, and what it decided at its start
+        args = argparse.Namespace(**saved["settings"])
+    pairs = load_pairs(args.dataset, args.data_dir)
+    if saved:
+        languages = Languages.from_dict(saved["tokenizer"])
+    else:
+        languages = Languages.train(args.tokenizer, pairs.train, args.vocab_size, args.min_count)
+    train_ids, val_ids = languages.encode(pairs.train), languages.encode(pairs.val)
+    sizes = languages.source.vocab_size, languages.target.vocab_size
+    say(f"pairs      {pairs.name}: {len(pairs.train):,} to train on, {len(pairs.val):,} to validate")
+    say(f"           {pairs.source}")
+    say(f"tokenizer  {languages.name}, {sizes[0]:,} and {sizes[1]:,} tokens")
+    device = choose_device(args.device)
+    choose_threads()
+
+    torch.manual_seed(args.seed)
+    settings = {field.name: getattr(args, field.name) for field in fields(EncoderDecoderConfig)[1:]}
+    config = EncoderDecoderConfig(sizes, **settings)
+    model = EncoderDecoder(config).to(device)
+    optimizer = make_optimizer(model, args)
+    loader = PairBatches(train_ids, args.batch_size, args.seed)
+    if not saved:  # what is decided by measuring is decided here, once, on a copy
+        trial = copy.deepcopy(model)
+        trial_step = partial(train_step, trial, make_optimizer(trial, args), loader.typical(), args, device)
+        seconds_per_step = settle(args, device, loader.steps_per_epoch, trial_step)
+        del trial, trial_step
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    say(f"model      attention {config.attention}, {config.hidden_size} units, {parameters:,} parameters")
+    show_choice(device, args.precision)
+
+    step, seconds, tokens, losses, val_losses = 0, 0.0, 0, [], []
+    untrained = loss_of(model, val_ids[:200])
+    if saved:
+        restore(saved, model, optimizer, loader)
+        step, seconds, tokens, untrained = (saved[name] for name in ("step", "seconds", "tokens", "untrained"))
+        losses, val_losses = saved["losses"], saved["val_losses"]
+        trim_metrics(folder, step)
+        say(f"resumes    at step {step:,} of {args.steps:,}")
+    else:
+        start_run(folder)
+        torch.manual_seed(args.seed)
+        say(f"trains     {args.steps:,} steps, {args.steps / loader.steps_per_epoch:.1f} passes over the pairs, about "
+            f"{duration(args.steps * seconds_per_step)}")  # fmt: skip
+        say(f"untrained  {untrained:.3f} nats per token; ln(V) = {math.log(sizes[1]):.3f}")
+    training = {"lesson": LESSON, "config": asdict(config), "tokenizer": languages, "settings": plain(args)}
+    every, progress = max(1, -(-args.steps // 10)), Progress(args.steps, step)
+    with CtrlC() as ctrl_c:
+        while step < args.steps:
+            start, batch = time.perf_counter(), next(loader)
+            for group in optimizer.param_groups:
+                group["lr"] = learning_rate(step, args)
+            losses.append(train_step(model, optimizer, batch, args, device, args.precision))
+            step, seconds, tokens = step + 1, seconds + time.perf_counter() - start, tokens + batch.tokens
+            check_finite(losses[-1], step, folder)
+            progress.update(step, losses[-1], batch.tokens)
+            if step % every == 0 or step == args.steps:
+                result, sample = evaluation(model, languages, pairs, val_ids)
+                check_finite(result["val_loss"], step, folder)
+                train_loss, losses = sum(losses) / len(losses), []
+                log_metrics(folder, step=step, train_loss=train_loss, **result)
+                with open(folder / "samples.txt", "a", encoding="utf-8", newline="\n") as file:
+                    file.write(f"--- step {step:,}, validation loss {result['val_loss']:.4f}\n{sample}\n\n")
+                progress.clear()
+                say(f"\nstep {step:,}: training {train_loss:.4f}, validation {describe(result)}\n{sample}")
+                val_losses.append(result["val_loss"])
+                if min(val_losses) == val_losses[-1]:
+                    save_checkpoint(folder / "best.pt", LESSON, model, asdict(config), languages, result=result,
+                                    dataset=args.dataset)  # fmt: skip
+            if step % every == 0 or step == args.steps or ctrl_c.pressed:
+                save_training(folder, "last.pt", training, model, optimizer, loader, step=step, seconds=seconds,
+                              tokens=tokens, losses=losses, val_losses=val_losses, untrained=untrained,
+                              dataset=args.dataset)  # fmt: skip
+            if ctrl_c.pressed and step < args.steps:
+                go_on = f"python {relative(FOLDER / 'train_translation.py')} --resume{out_flag(folder, FOLDER)}"
+                say(f"\nstopped and saved at step {step:,}; go on with: {go_on}")
+                return
+
+    rows = read_metrics(folder)
+    best = min(rows, key=lambda row: row["val_loss"])
+    plot_loss(folder / "loss.png", rows)
+    write_summary(
+        folder, lesson=LESSON, dataset=pairs.name, tokenizer=languages.name, parameters=parameters, steps=args.steps,
+        tokens_seen=tokens, train_seconds=seconds, tokens_per_second=tokens / seconds,
+        **{key: value for key, value in best.items() if key.startswith("val_")}, val_loss_last=rows[-1]["val_loss"],
+        val_bits_per_char=None, train_loss=rows[-1]["train_loss"], first_loss=untrained, floor=None,
+        context_policy="whole sentences", attention=args.attention, seed=args.seed, device=device.type,
+        precision=args.precision, preset=args.preset, settings=plain(args),
+    )  # fmt: skip
+    where = "" if folder == FOLDER / "checkpoints" else f" --checkpoint {relative(folder / 'best.pt')}"
+    evaluate, translate = (relative(FOLDER / name) for name in ("evaluate.py", "translate.py"))
+    say(f"\nvalidation {describe(best)}")
+    say(f"files      {relative(folder)}")
+    say(f"next       python {evaluate}{where}   or   python {translate}{where}")
+    record("04 translation/train_translation")
+
+
+if __name__ == "__main__":
+    run(main)
