@@ -48,7 +48,7 @@ PRESETS = {
     "names": BASE | {"steps": 6000, "dataset": "names", "learning_rate": 2e-3, "context_length": 8, "hidden_size": 384,
                      "num_layers": 2, "dropout": 0.2, "batch_size": 128, "window": 16},
     "bengio": BASE | {"steps": 800, "tokenizer": "word", "context_length": 5, "embedding_dim": 60, "hidden_size": 100,
-                      "direct": True},
+                      "direct": True, "batch_size": 16},
     "ladder": BASE | {"steps": 4000, "dataset": "fables", "learning_rate": 2e-3, "context_length": 32,
                       "embedding_dim": 28, "hidden_size": 256, "window": 256, "batch_size": 32},
 }  # fmt: skip

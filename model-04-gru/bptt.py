@@ -146,7 +146,7 @@ class ResetAfter(torch.autograd.Function):
         torch.mul(da, dh[1:], out=dc)  # (6), where dc stood: from here on these are the gradients on the inputs' side
         dx = (flat @ weight_ih).view(steps, batch, -1).transpose(0, 1)  # (14)
         dweight_ih = (x.t() @ flat).t()  # (15)
-        dbias_ih = flat.sum(0)  # (17)
+        dbias_ih = torch.cat([dbias_hh[: 2 * H], flat[:, 2 * H :].sum(0)])  # (17)
         return dx, dh0, dweight_ih, dweight_hh, dbias_ih, dbias_hh
 
 

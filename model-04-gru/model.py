@@ -85,7 +85,7 @@ class GRULayer(nn.Module):
     def forward(self, inputs: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
         h = inputs.new_zeros(len(inputs), self.hidden_size) if state is None else state
         weights = self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh
-        if inputs.shape[1] == 1 and not torch.is_grad_enabled():
+        if inputs.shape[1] == 1 and not torch.is_grad_enabled():  # generation: the same step, as light as it can be
             h = step_without_gradient(inputs.squeeze(1), h, *weights, self.reset_after)
             return h.unsqueeze(1), h
         if self.backward == "bptt":

@@ -4,19 +4,19 @@ The rules of a synchronous grammar have two right-hand sides. Whatever is drawn 
 order, so every sentence comes with its translation. Grammar and words are data, below. What is different in Velu (with
 the nouns, verbs and adjectives in English, so that you can read it):
 
-    king owl ta admire du               the king admires the owl              the verb comes last
-    king owl old blue ta admire du      the king admires the blue old owl     adjectives follow, in reversed order
-    king mill ne near wait du           the king waits near the mill          postpositions
-    king na owl wait du                 the owl of the king waits             the owner comes first
-    owl ta admire ke king wait du       the king who admires the owl waits    a relative clause stands before its noun
-    queen king wait ra zu hope du       the queen hopes that the king waited  so does what is hoped: inside the clause
-    king wait du ka                     does the king wait                    a question shows at its end
-    king wait du because queen wait ra  the queen waited because the king waits
+    king owl ta admire du               the king admires the owl                      the verb comes after the object
+    king owl old blue ta admire du      the king admires the blue old owl             adjectives follow, reversed
+    king mill ne near wait du           the king waits near the mill                  postpositions
+    king na owl wait du                 the owl of the king waits                     the owner comes first
+    owl ta admire ke king wait du       the king who admires the owl waits            relative clause before its noun
+    queen king wait ra zu hope du       the queen hopes that the king waited          what is hoped, before the verb
+    king wait du ka                     does the king wait                            a question shows at its end
+    king wait du because queen wait ra  the queen waited because the king waits       clauses change places
 
 A Velu noun looks the same whether it is one or many, and a Velu verb never changes. What governs them tells, and it
-comes later: ta after one object, tai after several; du, ra, fe (present, past, future) after what one does, dui, rai,
-fei after what several do. So the second word of "the kings hoped that ..." waits for the last word of the source. In
-turn English chooses his, her, its or their by a subject that may be far off; Velu says su for all of them.
+comes later: ta after one object, tai after several, na and nai after owners; du, ra, fe (present, past, future) after
+what one does, dui, rai, fei after what several do. So the second word of "the kings hoped that ..." waits for the last
+word of the source. In turn English says his, her, its or their for Velu su, by a subject that may be far away.
 
     pairs = draw_pairs(seed=1, lengths=[5, 20, 40])     # of exactly so many Velu words
     translate(pairs[1][0]) == pairs[1][1]               # the one right answer, from the Velu sentence alone
@@ -75,7 +75,8 @@ WORDS = {
         rurnan obey, rirkan own, fizlan paint, goplan praise, nertan pull, burkan remember, bundan save, sipran touch,
         moldan trust, sabran visit, torlan want, ganzan warn, dirkan welcome""",
     "dv": """
-        kuren offer, gaden show, moben present, loten promise, vazen deliver, binen hand, puven award, dafen recommend""",
+        kuren offer, gaden show, moben present, loten promise, vazen deliver, binen hand, puven award,
+        dafen recommend""",
     "cv": """
         gitor believe, silar claim, bidir hope, rokor declare, divor suspect, denir learn, tatir expect, gomir insist,
         fipar agree, nunur explain""",
@@ -91,7 +92,7 @@ WORDS = {
     "join": "pes and, bos but, bes so",
     "sub": "zunder because, gurmer when, sarter if, dirner although, nurker until, dalmer while",
     "det.s": "lom this, bim every, som another, mem my, vem your, lum our",
-    "det.p": "lom these, mem my, vem your, lum our, sim two, pem three, zom four, bem five, dem six, gim seven, sem many",
+    "det.p": "lom these, mem my, vem your, lum our, sim two, pem three, zom four, bem five, dem six, sem many",
 }
 
 ENDINGS = {"m": "o", "f": "a", "n": "e", "o": "u"}
@@ -103,7 +104,7 @@ AGREEING = {  # words that English has to choose by someone mentioned: one man, 
 
 # ---------------------------------------------------------------------------------------------------------------------
 # The rules. Under a symbol stand its alternatives: WEIGHT | VELU | ENGLISH. Capitals are features: a rule holds for all
-# their values, the same letter the same value everywhere in it. A value that stands twice below is drawn twice as often.
+# their values, the same letter the same value everywhere. A value that stands twice below is drawn twice as often.
 #     C, D  class of a noun         G, H  class of someone alive        N, M  number: s one, p several
 #     A     agreement, with one man, woman or animal (m f n) or with several (p)
 #     Y     English form of a verb: s "sees", b "see", d "saw"
@@ -160,7 +161,9 @@ vp.AY
 object.A
 6 | np.CN ta~N | np.CN
 2 | core.CN su ta~N | own.A core.CN
-1 | np1.CN me~N np2.DM mo~M tai | np1.CN and np2.DM
+1 | both tai | both
+both
+1 | np1.CN me~N np2.DM mo~M | np1.CN and np2.DM
 
 where.A
 4 | thing.oN ne~N post | post thing.oN
@@ -217,7 +220,7 @@ SHA256 = {}
 
 
 def splits() -> dict[str, list[tuple[str, str]]]:
-    """"train", "val" and "test": (Velu, English), as many of each Velu length (give or take one), no Velu sentence twice."""
+    """Pairs (Velu, English) for train, val and test: equally many of each length, no Velu sentence twice anywhere."""
     drawn, seen = {}, set()
     for seed, name in enumerate(["test", "val", "train"], start=1):
         drawn[name] = draw_pairs(seed, islice(cycle(range(SHORTEST, LONGEST + 1)), SIZES[name]), avoid=seen)
@@ -230,18 +233,17 @@ def draw_pairs(
 ) -> list[tuple[str, str]]:
     """One pair (Velu, English) for each length, in this order; no Velu sentence twice, and none that is in `avoid`.
 
-    lengths: Velu words, exactly; the English side has 3 to `longest`. So draw_pairs(seed, [41, 50, 60], longest=60) goes
+    lengths: Velu words, exactly; the English side has 3 to `longest`. draw_pairs(seed, range(41, 61), longest=60) goes
     beyond what is in the splits. Raises ValueError for a length below 3 or above `longest`, and where none is left.
     """
     random_, seen, drawn = random.Random(seed).random, set(avoid), []
-    for length in range(1, longest + 1):
-        _ways("sentence", length)  # the short ones first, so that no recursion is deep
+    nodes = [_node("sentence", length) for length in range(longest + 1)]  # short ones first: so no recursion is deep
     for length in lengths:
         if not SHORTEST <= length <= longest:
             raise ValueError(f"a length must be {SHORTEST} to {longest} words, got {length}")
         for _ in range(100_000):
-            velu, english = _grow("sentence", length, random_)
-            if velu not in seen and len(english.split()) <= longest:
+            velu, english = _grow(nodes[length], random_)
+            if velu not in seen and english.count(" ") < longest:
                 break
         else:
             raise ValueError(f"there are hardly any sentences of {length} words left that were not drawn before")
@@ -331,15 +333,16 @@ def _grammar(lexicon: Iterable[str]) -> dict[str, list[Rule]]:
 
 def _rule(velu: list[str], english: list[str], weight: float, names: set[str]) -> Rule:
     """names: of all symbols; what else stands in velu and english is a word."""
-    items = {item: re.sub("[0-9]", "", item) for item in velu}  # np1.ms is an np.ms
-    symbols = [item for item in velu if items[item] in names]
-    places = {item: f"{{{place}}}" for place, item in enumerate(symbols)}
+    items = [re.sub("[0-9]", "", item) for item in velu]  # np1.ms is an np.ms
+    symbols = [item for item in items if item in names]
+    marked = [item for item, plain in zip(velu, items, strict=True) if plain in names]
+    places = {item: f"{{{place}}}" for place, item in enumerate(marked)}
     said = []
     for item in english:
         word, _, feature = item.partition(".")
         said.append(places[item] if item in places else AGREEING[word][feature] if feature else item)
     order = " ".join(places.get(item, item) for item in velu)
-    return Rule(weight, tuple(items.values()), tuple(items[item] for item in symbols), order, " ".join(said))
+    return Rule(weight, tuple(items), tuple(symbols), order, " ".join(said))
 
 
 LEXICON = _lexicon()
@@ -347,49 +350,58 @@ MEANINGS = {kind: dict(words) for kind, words in LEXICON.items()}
 GRAMMAR = _grammar(LEXICON)
 
 
-@cache
-def _ways(symbol: str, length: int) -> tuple[list[float], list[float], list[tuple[Rule, tuple[int, ...]]]]:
-    """What a symbol can become that has so many Velu words: the weights, their running sums, (rule, lengths of parts).
+class Node(NamedTuple):
+    """All that a symbol of some length can become: options (velu, english, parts) of probability weights / total.
 
-    The last running sum is the probability of that length.
+    parts: what is said in the places of velu and english, a Node or the list of words of a kind. sums: running, to 1.
     """
+
+    weights: list[float]
+    total: float
+    sums: list[float]
+    options: list[tuple]
+
+
+@cache
+def _node(symbol: str, length: int) -> Node:
+    """length: in Velu words. `total` is the probability that the symbol has this length."""
     weights, options = [], []
     for rule in GRAMMAR[symbol]:
-        if rule.velu == rule.english == "{0}" and rule.symbols[0] in GRAMMAR:  # the other symbol, no more
-            others, _, those = _ways(rule.symbols[0], length)
-            weights += [rule.weight * weight for weight in others]
-            options += those
+        if rule.velu == rule.english == "{0}" and rule.symbols[0] in GRAMMAR:  # another symbol and no more
+            other = _node(rule.symbols[0], length)
+            weights += [rule.weight * weight for weight in other.weights]
+            options += other.options
         else:
-            for weight, lengths in _shares(rule.symbols, length - len(rule.items) + len(rule.symbols)):
+            for weight, parts in _shares(rule.symbols, length - len(rule.items) + len(rule.symbols)):
                 weights.append(rule.weight * weight)
-                options.append((rule, lengths))
-    return weights, list(accumulate(weights)), options
+                options.append((rule.velu, rule.english, parts))
+    *sums, total = accumulate(weights, initial=0.0)
+    return Node(weights, total, [part / total for part in sums[1:]] + [1.0], options)
 
 
 @cache
-def _shares(symbols: tuple[str, ...], length: int) -> list[tuple[float, tuple[int, ...]]]:
-    """All ways to share out so many words among symbols: (weight, lengths)."""
+def _shares(symbols: tuple[str, ...], length: int) -> list[tuple[float, tuple]]:
+    """All ways to share out so many words among symbols: (probability, parts)."""
     if not symbols:
         return [(1.0, ())] if length == 0 else []
     shares = []
     for first in range(1, length - len(symbols) + 2):
         if symbols[0] in LEXICON:
-            weight = float(first == 1)
+            part, weight = LEXICON[symbols[0]], float(first == 1)
         else:
-            weight = (_ways(symbols[0], first)[1] or [0.0])[-1]
+            part = _node(symbols[0], first)
+            weight = part.total
         if weight:
-            shares += [(weight * more, (first, *rest)) for more, rest in _shares(symbols[1:], length - first)]
+            shares += [(weight * more, (part, *parts)) for more, parts in _shares(symbols[1:], length - first)]
     return shares
 
 
-def _grow(symbol: str, length: int, random_: Callable[[], float]) -> tuple[str, str]:
-    """A random (Velu, English) of a symbol, of exactly so many Velu words, as likely as the weights say."""
-    if symbol in LEXICON:
-        return LEXICON[symbol][int(random_() * len(LEXICON[symbol]))]
-    _, sums, options = _ways(symbol, length)
-    rule, lengths = options[bisect(sums, random_() * sums[-1], 0, len(sums) - 1)]
-    velu, english = zip(*[_grow(*part, random_) for part in zip(rule.symbols, lengths, strict=True)], strict=True)
-    return rule.velu.format(*velu), rule.english.format(*english)
+def _grow(node: Node, random_: Callable[[], float]) -> tuple[str, str]:
+    """One of all that a node can become, at random: (Velu, English)."""
+    velu, english, parts = node.options[bisect(node.sums, random_())]
+    grown = [part[int(random_() * len(part))] if type(part) is list else _grow(part, random_) for part in parts]
+    ours, theirs = zip(*grown, strict=True)
+    return velu.format(*ours), english.format(*theirs)
 
 
 def _read(words: list[str], symbol: str, start: int, memo: dict) -> list[tuple[int, str]]:
