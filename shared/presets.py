@@ -39,8 +39,6 @@ def tabulate(lesson: Path, presets: dict[str, dict], description: str, usual: It
         if name not in presets:
             raise LearnerError(f"no preset is called {name!r}:{nearest(name, presets)}")
     result, rows = Result(lesson, "presets", COLUMNS, seed=1337), {}
-    if result.path().exists():
-        rows = {row[0]: row for row in json.loads(result.path().read_text(encoding="utf-8"))["rows"]}
     names = args.names or list(usual) or list(presets)
     for name in names:
         folder = folder_of(lesson, name)
@@ -54,6 +52,8 @@ def tabulate(lesson: Path, presets: dict[str, dict], description: str, usual: It
         if not (folder / "summary.json").exists():
             raise LearnerError(f"no run in {folder}: python train.py --preset {name} --out {folder} makes it")
         result.add(*row_of(name, presets[name], json.loads((folder / "summary.json").read_text(encoding="utf-8"))))
+    if result.path().exists():  # read now, not before the training: another one may have ended meanwhile
+        rows = {row[0]: row for row in json.loads(result.path().read_text(encoding="utf-8"))["rows"]}
     rows |= {row[0]: row for row in result.rows}
     result.rows = [rows[name] for name in presets if name in rows]
     result.save()

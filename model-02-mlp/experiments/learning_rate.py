@@ -21,7 +21,7 @@ from shared.results import Result
 from shared.visualize import plot_lines
 
 TOKENS, WINDOW = 400_000, 64
-RATES = (3e-4, 1e-3, 3e-3, 1e-2, 3e-2)
+RATES = (1e-3, 3e-3, 1e-2, 3e-2, 1e-1)
 ROWS = ((8, 256), (32, 256), (128, 256), (32, 64), (32, 1024))  # batch_size, hidden_size
 
 

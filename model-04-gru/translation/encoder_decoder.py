@@ -16,10 +16,11 @@ decoder looks back at all h_j and takes a mean of them, another one each time:
     context_t  = sum_j weights_tj h_j    takes the place of c; s_0 = tanh(V' backward_1)
 
 Not as in the papers: in Cho's decoder the reset gate also acts on c's part of the candidate, here on that of s_{t-1}
-alone, as in Bahdanau's and in GRULayer. The output sees s_t, as Cho's does; Bahdanau's sees s_{t-1}.
+alone, as in Bahdanau's and in GRULayer. The output sees s_t, as Cho's does; Bahdanau's sees s_{t-1}. Bahdanau's two
+readers have H units each; here they have H / 2, so that the model with attention is not the larger one.
 
 Shapes: B sentences, S source and T target tokens, V = target vocabulary, C = embedding_dim, H = hidden_size, N =
-summary_size, K = what the decoder reads of the source at each step: 2H with attention, N without.
+summary_size, K = what the decoder reads of the source at each step: H with attention, N without.
 """
 
 import sys
@@ -69,12 +70,12 @@ def reverse(rows: Tensor, lengths: Tensor) -> Tensor:
 
 
 class AdditiveAttention(nn.Module):
-    """context, weights = attention(s, memory): s (B, H) -> a mean of the values (B, 2H), its weights (B, S)."""
+    """context, weights = attention(s, memory): s (B, H) -> a mean of the values (B, K), its weights (B, S)."""
 
-    def __init__(self, hidden_size: int):
+    def __init__(self, hidden_size: int, value_size: int):
         super().__init__()
         self.query = nn.Linear(hidden_size, hidden_size, bias=False)  # W_a
-        self.key = nn.Linear(2 * hidden_size, hidden_size, bias=False)  # U_a
+        self.key = nn.Linear(value_size, hidden_size, bias=False)  # U_a
         self.energy = nn.Linear(hidden_size, 1, bias=False)  # v
 
     def forward(self, s: Tensor, memory: Memory) -> tuple[Tensor, Tensor]:
@@ -94,14 +95,15 @@ class EncoderDecoder(nn.Module):
         C, H, attends = c.embedding_dim, c.hidden_size, c.attention == "additive"
         self.source_embedding, self.embedding = (nn.Embedding(size, C) for size in c.vocab_sizes)
         self.dropout = nn.Dropout(c.dropout)
-        self.encoder = GRULayer(C, H, init="orthogonal")
+        reader = H // 2 if attends else H
+        self.encoder = GRULayer(C, reader, init="orthogonal")
         if attends:
-            self.encoder_backward = GRULayer(C, H, init="orthogonal")
-            self.attention = AdditiveAttention(H)
+            self.encoder_backward = GRULayer(C, reader, init="orthogonal")
+            self.attention = AdditiveAttention(H, 2 * reader)
         else:
-            self.summarise = nn.Linear(H, c.summary_size)  # V
-        self.first_state = nn.Linear(H if attends else c.summary_size, H)  # V'
-        read = 2 * H if attends else c.summary_size if c.summary == "every" else 0
+            self.summarise = nn.Linear(reader, c.summary_size)  # V
+        self.first_state = nn.Linear(reader if attends else c.summary_size, H)  # V'
+        read = 2 * reader if attends else c.summary_size if c.summary == "every" else 0
         self.decoder = GRULayer(C + read, H, init="orthogonal")
         self.readout = nn.Linear(H + C + read, 2 * C)  # O
         self.lm_head = nn.Linear(C, c.vocab_sizes[1])  # W
@@ -141,13 +143,13 @@ class EncoderDecoder(nn.Module):
         return logits.to(states.dtype), state, weights
 
     def look_back(self, embedded: Tensor, s: Tensor, memory: Memory) -> tuple[Tensor, Tensor, Tensor]:
-        """The decoder's steps: embedded (B, T, C) -> states (B, T, H), contexts (B, T, 2H), weights (B, T, S).
+        """The decoder's steps: embedded (B, T, C) -> states (B, T, H), contexts (B, T, K), weights (B, T, S).
 
         Each step's context depends on the state before it, so this loop is not GRULayer's: its cell is written out.
         What depends on the tokens alone leaves the loop, and so does the whole output layer.
         """
         layer, (C, H) = self.decoder, (embedded.shape[2], s.shape[1])
-        weight_tokens, weight_context = layer.weight_ih.split([C, 2 * H], dim=1)
+        weight_tokens, weight_context = layer.weight_ih.tensor_split([C], dim=1)
         weight_gates, weight_candidate = layer.weight_hh.split([2 * H, H])
         token_gates, steps = linear(embedded, weight_tokens, layer.bias_ih).to(s.dtype), []
         with torch.autocast(s.device.type, enabled=False):  # bf16, if at all, is for the large products outside

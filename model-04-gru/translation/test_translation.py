@@ -407,7 +407,7 @@ def test_a_run_leaves_its_folder_and_can_be_used(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["translate.py", "s1 s2 quince", "--checkpoint", str(tmp_path / "best.pt")])
     script.main()
     shown = capsys.readouterr()
-    assert "quince: read as <unk>" in shown.err and re.search(r"^ +t\d+ ", shown.out, re.MULTILINE)
+    assert "quince: read as <unk>" in shown.err and re.search(r"^ +\S+ +[░▒▓█#*+.]", shown.out, re.MULTILINE)
     monkeypatch.setattr(evaluate, "load_pairs", lambda *_: made_pairs())
     monkeypatch.setattr(evaluate, "bleu", lambda *_: (12.3, "signature"))
     monkeypatch.setattr(sys, "argv", ["evaluate.py", "--beam", "2", "--checkpoint", str(tmp_path / "best.pt")])
@@ -421,9 +421,27 @@ def test_a_loss_that_is_no_number_stops_the_run_and_says_why(tmp_path, monkeypat
         run(monkeypatch, "--steps", "12", *SMALL, "--lr", "1e30", "--clip", "0", "--out", tmp_path)
 
 
-def test_attention_has_no_summary(monkeypatch):
-    with pytest.raises(LearnerError, match="attention has no summary"):
-        run(monkeypatch, "--summary", "initial")
+@pytest.mark.parametrize("flags, line", [(["--summary", "initial"], "attention has no summary"),
+                                         (["--label-smoothing", "1"], "below 1")])  # fmt: skip
+def test_flags_that_make_no_sense(monkeypatch, flags, line):
+    with pytest.raises(LearnerError, match=line):
+        run(monkeypatch, *flags)
+
+
+@pytest.mark.parametrize("flags, preset, dataset", [
+    ("", "default", "grammar"), ("--data multi30k", "multi30k", "multi30k"), ("--data grammar", "grammar", "grammar"),
+    ("--preset multi30k", "multi30k", "multi30k"), ("--preset quick --dataset multi30k", "quick", "multi30k"),
+])  # fmt: skip
+def test_pairs_bring_their_preset(monkeypatch, flags, preset, dataset):
+    monkeypatch.setattr(sys, "argv", ["train_translation.py", *flags.split()])
+    args = train.arguments()
+    assert (args.preset, args.dataset) == (preset, dataset)
+    assert args.hidden_size == train.PRESETS[preset]["hidden_size"]
+
+
+def test_without_a_checkpoint_one_line_says_what_to_type(tmp_path):
+    with pytest.raises(LearnerError, match="train_translation.py"):
+        script.load(tmp_path / "best.pt")
 
 
 @pytest.mark.parametrize("attention", ["additive", "none"])

@@ -31,8 +31,8 @@ class Language:
         return [SPECIAL + i for i in self.tokenizer.encode(known)] + [END]
 
     def decode(self, ids: list[int]) -> str:
-        """The text of ids, without the special ones."""
-        return self.tokenizer.decode([i - SPECIAL for i in ids if i >= SPECIAL])
+        """The text of ids, on one line, without the special ones."""
+        return clean(self.tokenizer.decode([i - SPECIAL for i in ids if i >= SPECIAL]))
 
     def pieces(self, sentence: str) -> list[str]:
         """The text of each token of encode(sentence); unknown words as they stand in it, the end as <end>."""

@@ -2,7 +2,7 @@
 
     python train_translation.py                       the built-in grammar, with attention
     python train_translation.py --attention none      one vector for the whole sentence
-    python train_translation.py --preset multi30k     German to English
+    python train_translation.py --data multi30k       German to English (also called --preset multi30k)
     python train_translation.py --preset quick        half a minute
 """
 
@@ -55,12 +55,12 @@ from shared.visualize import plot_loss
 BASE = {"dataset": "grammar", "tokenizer": "word", "min_count": 1, "learning_rate": 2e-3, "weight_decay": 0.0,
         "warmup": 100, "clip": 1.0, "batch_size": 64, "label_smoothing": 0.0}  # fmt: skip
 PRESETS = {
-    "default": BASE | {"steps": 4000, "embedding_dim": 128, "hidden_size": 192, "summary_size": 192, "dropout": 0.1},
-    "quick": BASE | {"steps": 150, "embedding_dim": 64, "hidden_size": 64, "summary_size": 64, "dropout": 0.0,
-                     "batch_size": 32},
-    "multi30k": BASE | {"dataset": "multi30k", "tokenizer": "bpe", "vocab_size": 4000, "min_count": 2, "steps": 6000,
-                        "learning_rate": 1e-3, "embedding_dim": 256, "hidden_size": 320, "summary_size": 320,
-                        "dropout": 0.35, "label_smoothing": 0.1, "weight_decay": 0.01},
+    "default": BASE | {"steps": 5000, "embedding_dim": 128, "hidden_size": 256, "summary_size": 256, "dropout": 0.1},
+    "quick": BASE | {"steps": 250, "embedding_dim": 64, "hidden_size": 96, "summary_size": 96, "dropout": 0.0,
+                     "learning_rate": 4e-3, "warmup": 20},
+    "multi30k": BASE | {"dataset": "multi30k", "tokenizer": "bpe", "vocab_size": 4000, "steps": 9000,
+                        "learning_rate": 1e-3, "embedding_dim": 256, "hidden_size": 384, "summary_size": 384,
+                        "dropout": 0.4, "label_smoothing": 0.1, "weight_decay": 0.01},
 }  # fmt: skip
 PRESETS["grammar"] = PRESETS["default"]
 TRANSLATED = 200  # sentences of the validation split that are translated at each evaluation
@@ -81,7 +81,11 @@ def arguments():
     add("--clip", type=float, help="largest norm of the gradient; 0 leaves it as it is")
     add("--weight-decay", type=float, help="of AdamW")
     add("--warmup", type=positive_int, help="steps until the learning rate is at its highest")
+    if dataset := parser.parse_known_args()[0].dataset:  # its own settings, unless another preset is named
+        parser.set_defaults(preset=dataset)
     args = parse(parser, PRESETS)
+    if not 0 <= args.label_smoothing < 1:
+        raise LearnerError(f"--label-smoothing {args.label_smoothing}: must be 0 or more, and below 1")
     if args.attention == "additive" and (args.reverse_source or args.summary == "initial"):
         raise LearnerError("--reverse-source and --summary initial are for --attention none: attention has no summary")
     return args

@@ -37,6 +37,9 @@ class Translation(NamedTuple):
 
 def load(path: Path):
     """The model, its languages, and the checkpoint, from a run folder's file."""
+    if not path.exists():
+        script = relative(FOLDER / "train_translation.py")
+        raise LearnerError(f"no checkpoint at {relative(path)}: train first (python {script}) or give --checkpoint")
     checkpoint = load_checkpoint(path, LESSON)
     model = EncoderDecoder(EncoderDecoderConfig(**checkpoint["config"]))
     model.load_state_dict(checkpoint["weights"])
@@ -130,8 +133,8 @@ def main() -> None:
             lines = args.file.read_text(encoding="utf-8").splitlines()
         except (OSError, UnicodeDecodeError) as error:
             raise LearnerError(f"{relative(args.file)} cannot be read as UTF-8 text: {error}") from error
-        for translation in translate(model, languages, lines, args.beam, args.alpha):
-            say(translation.text)
+        for line, translation in zip(lines, translate(model, languages, lines, args.beam, args.alpha), strict=True):
+            say(translation.text if line.strip() else "")
     elif args.sentence is not None:
         show(model, languages, args.sentence, args)
     else:
@@ -142,8 +145,11 @@ def main() -> None:
                 sentence = input("> " if terminal else "")
             except EOFError:
                 break
-            if sentence.strip():
-                show(model, languages, sentence, args)
+            try:
+                if sentence.strip():
+                    show(model, languages, sentence, args)
+            except LearnerError as error:
+                say(f"error: {error}")
     record("04 translation/translate")
 
 

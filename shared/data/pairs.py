@@ -1,4 +1,4 @@
-"""Sentence pairs for translation models: German to English."""
+"""Sentence pairs for translation models: German to English, and a language of our own to English."""
 
 import gzip
 import zlib
@@ -7,7 +7,9 @@ from pathlib import Path
 
 from shared.console import LearnerError, nearest
 
-NAMES = ["multi30k"]
+from . import synchronous
+
+NAMES = ["multi30k", "grammar"]
 LINES = {"train": 29_000, "val": 1_014, "test_2016_flickr": 1_000}  # of Multi30k, task 1
 
 
@@ -23,7 +25,8 @@ class Pairs:
 
 
 def load_pairs(name: str = "multi30k", data_dir: str | Path | None = None) -> Pairs:
-    """Multi30k, German to English: 29,000 / 1,014 / 1,000 pairs.
+    """One of NAMES: multi30k, German to English, 29,000 / 1,014 / 1,000 pairs; or grammar, built in, Velu to English,
+    100,000 / 2,000 / 4,000 (synchronous.py).
 
     data_dir: the folder of downloaded corpora (default LM_DATA_DIR, else shared/data/corpora). What is not there is
     fetched. Raises LearnerError for an unknown name and for pairs that cannot be had or are damaged.
@@ -32,6 +35,8 @@ def load_pairs(name: str = "multi30k", data_dir: str | Path | None = None) -> Pa
 
     if name not in NAMES:
         raise LearnerError(f"there are no sentence pairs called {name!r}.{nearest(name, NAMES)}")
+    if name == "grammar":
+        return Pairs(name, **synchronous.splits(), source="Velu to English, drawn from the built-in grammar")
     get_it = f"python -m shared.data.download {name}"
     for path in download.damaged(name, data_dir):
         raise LearnerError(f"{path} is damaged (wrong SHA-256). Delete it and type: {get_it}")

@@ -216,7 +216,11 @@ core.CN
 
 SHORTEST, LONGEST = 3, 40  # words on either side of every pair of the splits
 SIZES = {"train": 100_000, "val": 2_000, "test": 4_000}
-SHA256 = {}
+SHA256 = {  # of the splits, as lines "Velu<tab>English"
+    "train": "5b00ff1e7c81d2be52f1692780b16aec03555aca4a88730b1581aa70bcbe6288",
+    "val": "0f6ccf27b185a86799f544f6947a1b3e85fb1a67240ce900eb48ec5dfd70ce5a",
+    "test": "eef8200fb5d565c4c25c8b992b7a9ce7892edab698b54b82070d5cdf4438840f",
+}
 
 
 def splits() -> dict[str, list[tuple[str, str]]]:

@@ -10,7 +10,7 @@ translated without a fault, those whose weights cross most: the words of the two
 import argparse
 from pathlib import Path
 
-from trained import FOLDER, LESSON
+from common import FOLDER, LESSON
 from translate import Translation, load, translate
 
 from shared.console import LearnerError, run

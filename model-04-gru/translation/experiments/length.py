@@ -10,11 +10,10 @@ fixed vector has as many numbers as the decoder has units. Runs lie in checkpoin
 
 from statistics import mean
 
-from evaluate import by_length, exact_match, outputs_of
-from trained import LESSON, SEEDS, about, budget, trained
+from common import LESSON, SEEDS, about, budget, on_test, trained
+from evaluate import BANDS, bleu, by_length
 
 from shared.console import run
-from shared.data.pairs import load_pairs
 from shared.results import Result
 from shared.visualize import COLOURS, figure, save
 
@@ -30,24 +29,23 @@ def spread(values: list[float | None]) -> list:
 def main() -> None:
     args = budget(__doc__, seeds=SEEDS, beam=1)
     short_name = "translation_length" + ("_multi30k" if args.preset == "multi30k" else "")
-    result, runs, curves = Result(LESSON, short_name, COLUMNS), [], {}
+    result, runs, curves, all_lengths = Result(LESSON, short_name, COLUMNS), [], {}, (0, 10**6)
     for attention, name in NAMES.items():
-        tables, totals = [], []
+        tables = []
         for seed in args.seeds:
             one = trained(f"{args.preset}-{attention}-{seed}", args, "--attention", attention, "--seed", seed)
-            pairs = load_pairs(one.summary["dataset"]).test
-            texts = [output.text for output in outputs_of(one.model, one.languages, pairs, args.beam)]
-            tables.append(by_length(pairs, texts))
-            totals.append(exact_match(texts, [target for _, target in pairs]))
-            runs.append(about(one) | {"exact": totals[-1]})
+            pairs, texts = on_test(one, args.beam)
+            tables.append(by_length(pairs, texts, [*BANDS, all_lengths]))
+            runs.append(about(one))
         for rows in zip(*tables, strict=True):  # the same band of each seed
-            exact, bleu = (spread([row[measure] for row in rows]) for measure in ("exact", "bleu"))
-            band = f"{rows[0]['low']} to {rows[0]['high']}"
-            result.add(name, band, rows[0]["sentences"], *exact, *bleu)
-            curves.setdefault(name, []).append((band, bleu if args.preset == "multi30k" else exact))
-        result.add(name, "all", len(pairs), *spread(totals), None, None, None)
+            first, (exact, scores) = rows[0], (spread([row[measure] for row in rows]) for measure in ("exact", "bleu"))
+            band = "all" if (first["low"], first["high"]) == all_lengths else f"{first['low']} to {first['high']}"
+            result.add(name, band, first["sentences"], *exact, *scores)
+            if band != "all":
+                curves.setdefault(name, []).append((band, scores if args.preset == "multi30k" else exact))
     draw(result.path(".png"), curves, "BLEU" if args.preset == "multi30k" else "exact match")
-    result.save(runs=runs, seeds=list(args.seeds), beam=args.beam)
+    signature = None if scores[0] is None else bleu(texts, [target for _, target in pairs])[1]
+    result.save(runs=runs, seeds=list(args.seeds), beam=args.beam, signature=signature)
 
 
 def draw(path, curves: dict, measure: str) -> None:

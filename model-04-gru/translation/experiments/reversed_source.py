@@ -9,11 +9,10 @@ another. Whether it does here depends on the order of words in the two languages
 
 from statistics import mean
 
-from evaluate import by_length, exact_match, outputs_of
-from trained import LESSON, SEEDS, about, budget, trained
+from common import LESSON, SEEDS, about, budget, on_test, trained
+from evaluate import by_length, exact_match
 
 from shared.console import run
-from shared.data.pairs import load_pairs
 from shared.results import Result
 
 ORDERS = {"from its beginning": ("{}-none-{}", ()), "from its end": ("{}-reversed-{}", ("--reverse-source",))}
@@ -30,8 +29,7 @@ def main() -> None:
         for seed in args.seeds:
             folder = name.format(args.preset, seed)
             one = trained(folder, args, "--attention", "none", "--seed", seed, *more)
-            pairs = load_pairs(one.summary["dataset"]).test
-            texts = [output.text for output in outputs_of(one.model, one.languages, pairs, args.beam)]
+            pairs, texts = on_test(one, args.beam)
             losses.append(one.summary["val_loss"])
             totals.append(exact_match(texts, [target for _, target in pairs]))
             tables.append([row["exact"] for row in by_length(pairs, texts, BANDS)])

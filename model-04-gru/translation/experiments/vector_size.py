@@ -7,11 +7,10 @@ the decoder's first state and nothing else (--summary initial). Test split, gree
 nothing.
 """
 
-from evaluate import by_length, exact_match, outputs_of
-from trained import LESSON, about, budget, trained
+from common import LESSON, about, budget, on_test, trained
+from evaluate import by_length, exact_match
 
 from shared.console import run
-from shared.data.pairs import load_pairs
 from shared.results import Result
 from shared.visualize import plot_lines
 
@@ -26,8 +25,7 @@ def main() -> None:
     for size, summary in [*((size, "every") for size in SIZES), (128, "initial")]:
         flags = "--attention", "none", "--summary-size", size, "--summary", summary, "--seed", args.seed
         one = trained(f"{args.preset}-vector-{size}-{summary}", args, *flags)
-        pairs = load_pairs(one.summary["dataset"]).test
-        texts = [output.text for output in outputs_of(one.model, one.languages, pairs, args.beam)]
+        pairs, texts = on_test(one, args.beam)
         shares = [row["exact"] for row in by_length(pairs, texts, BANDS)]
         total = exact_match(texts, [target for _, target in pairs])
         enters = "every step" if summary == "every" else "the first state"

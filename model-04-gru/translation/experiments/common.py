@@ -1,23 +1,27 @@
 """What the experiments share: runs of train_translation.py, each in a folder of its own, trained where it is not there.
 
-No experiment by itself: it writes nothing but checkpoints/NAME.
+No experiment by itself: it writes nothing but checkpoints/NAME. Imported first, it puts the translation folder on the
+path, which puts the lesson's there.
 """
 
 import argparse
 import json
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 FOLDER = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(FOLDER))
 
+from evaluate import outputs_of
 from text import Languages
 from torch import nn
 from translate import load
 
 from shared.console import positive_float, positive_int, say
+from shared.data.pairs import load_pairs
 
 LESSON = FOLDER.parent
 SEEDS = (1, 2, 3)
@@ -57,6 +61,18 @@ def trained(name: str, args: argparse.Namespace, *flags) -> Trained:
         subprocess.run([*script, *flags], check=True, stdout=subprocess.DEVNULL)
     model, languages, _ = load(folder / "best.pt")
     return Trained(model, languages, json.loads(path.read_text(encoding="utf-8")))
+
+
+@cache
+def test_pairs(dataset: str) -> list[tuple[str, str]]:
+    """The test split."""
+    return load_pairs(dataset).test
+
+
+def on_test(run: Trained, beam: int) -> tuple[list[tuple[str, str]], list[str]]:
+    """The pairs of the test split, and what the run makes of their sources."""
+    pairs = test_pairs(run.summary["dataset"])
+    return pairs, [translation.text for translation in outputs_of(run.model, run.languages, pairs, beam)]
 
 
 def about(run: Trained) -> dict:
