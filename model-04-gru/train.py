@@ -111,7 +111,7 @@ def main() -> None:
         args = argparse.Namespace(**saved["settings"])
     corpus, tokenizer, train_ids, val_ids = load_tokens(args, saved and tokenizer_from_dict(saved["tokenizer"]))
     device = choose_device(args.device)
-    choose_threads()
+    args.threads = choose_threads(saved and args.threads)
 
     torch.manual_seed(args.seed)
     settings = {field.name: getattr(args, field.name) for field in fields(GRUConfig)[1:]}

@@ -42,9 +42,16 @@ def keep_freed_memory() -> None:
         mallopt(-1, -1)  # M_TRIM_THRESHOLD: nothing goes back to it
 
 
-def choose_threads() -> int:
-    """Use as many threads as multiply matrices fastest (more than there are cores only gets in the way)."""
+def choose_threads(before: int | None = None) -> int:
+    """Use as many threads as multiply matrices fastest (more than there are cores only gets in the way).
+
+    before: what a run that is resumed began with. With another number of threads sums come out otherwise in the last
+    digit, and resuming would not be bit for bit.
+    """
     keep_freed_memory()
+    if before:
+        torch.set_num_threads(before)
+        return before
     if "OMP_NUM_THREADS" in os.environ:
         return torch.get_num_threads()
     a, timings = torch.randn(512, 512), {}

@@ -55,7 +55,7 @@ from shared.visualize import plot_loss
 BASE = {"dataset": "grammar", "tokenizer": "word", "min_count": 1, "learning_rate": 2e-3, "weight_decay": 0.0,
         "warmup": 100, "clip": 1.0, "batch_size": 64, "label_smoothing": 0.0}  # fmt: skip
 PRESETS = {
-    "default": BASE | {"steps": 5000, "embedding_dim": 128, "hidden_size": 256, "summary_size": 256, "dropout": 0.1},
+    "default": BASE | {"steps": 6000, "embedding_dim": 128, "hidden_size": 192, "summary_size": 192, "dropout": 0.1},
     "quick": BASE | {"steps": 250, "embedding_dim": 64, "hidden_size": 96, "summary_size": 96, "dropout": 0.0,
                      "learning_rate": 4e-3, "warmup": 20},
     "multi30k": BASE | {"dataset": "multi30k", "tokenizer": "bpe", "vocab_size": 4000, "steps": 9000,
@@ -128,7 +128,7 @@ def evaluation(model, languages, pairs, val_ids) -> tuple[dict, str]:
     references = [target for _, target in some]
     result = {"val_loss": loss_of(model, val_ids), "val_exact": exact_match(texts, references),
               "val_bleu": bleu_or_none(texts, references)}  # fmt: skip
-    shown = zip(some[:3], texts, strict=False)
+    shown = list(zip(some, texts, strict=True))[4:25:10]
     return result, "\n".join(f"{source}\n  = {target}\n  > {text}" for (source, target), text in shown)
 
 
@@ -155,7 +155,7 @@ def main() -> None:
     say(f"           {pairs.source}")
     say(f"tokenizer  {languages.name}, {sizes[0]:,} and {sizes[1]:,} tokens")
     device = choose_device(args.device)
-    choose_threads()
+    args.threads = choose_threads(saved and args.threads)
 
     torch.manual_seed(args.seed)
     settings = {field.name: getattr(args, field.name) for field in fields(EncoderDecoderConfig)[1:]}

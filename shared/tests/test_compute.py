@@ -60,3 +60,13 @@ def test_seconds_of_is_the_median_without_the_first_call(monkeypatch):
     calls = []
     assert compute.seconds_of(lambda: calls.append(1), seconds=8.0) == 3.0
     assert len(calls) == 4
+
+
+def test_a_resumed_run_goes_on_with_as_many_threads_as_it_began_with(monkeypatch):
+    threads = torch.get_num_threads()
+    monkeypatch.setenv("OMP_NUM_THREADS", str(threads))
+    try:
+        assert compute.choose_threads() == threads
+        assert compute.choose_threads(threads + 1) == torch.get_num_threads() == threads + 1
+    finally:
+        torch.set_num_threads(threads)
