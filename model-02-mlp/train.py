@@ -41,12 +41,13 @@ from shared.tokenizers import tokenizer_from_dict
 
 LESSON = Path(__file__).resolve().parent
 BASE = {"window": 64, "batch_size": 64, "learning_rate": 1e-3, "weight_decay": 0.1, "warmup": 100}
-PRESETS = {
+PRESETS = {  # "expected": nats per token, around what results/presets.json has
     "default": BASE | {"steps": 5000, "learning_rate": 2e-3, "context_length": 8, "embedding_dim": 64, "num_layers": 2,
-                       "dropout": 0.15},
-    "quick": BASE | {"steps": 800, "context_length": 8, "embedding_dim": 24, "hidden_size": 256},
+                       "dropout": 0.15, "expected": (1.58, 1.62)},
+    "quick": BASE | {"steps": 800, "context_length": 8, "embedding_dim": 24, "hidden_size": 256,
+                     "expected": (2.07, 2.12)},
     "names": BASE | {"steps": 6000, "dataset": "names", "learning_rate": 2e-3, "context_length": 8, "hidden_size": 384,
-                     "num_layers": 2, "dropout": 0.2, "batch_size": 128, "window": 16},
+                     "num_layers": 2, "dropout": 0.2, "batch_size": 128, "window": 16, "expected": (2.00, 2.03)},
     "bengio": BASE | {"steps": 800, "tokenizer": "word", "context_length": 5, "embedding_dim": 60, "hidden_size": 100,
                       "direct": True, "batch_size": 16},
     "ladder": BASE | {"steps": 4000, "dataset": "fables", "learning_rate": 2e-3, "context_length": 32,

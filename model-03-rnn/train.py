@@ -43,12 +43,14 @@ from shared.tokenizers import tokenizer_from_dict
 LESSON = Path(__file__).resolve().parent
 BASE = {"optimizer": "adamw", "learning_rate": 2e-3, "weight_decay": 0.01, "warmup": 100, "clip": 1.0,
         "schedule": "cosine", "batch_size": 32, "chunk_length": 64}  # fmt: skip
-PRESETS = {
-    "default": BASE | {"steps": 6000, "embedding_dim": 384, "hidden_size": 384, "residual": True, "dropout": 0.2},
-    "quick": BASE | {"steps": 700, "embedding_dim": 128, "hidden_size": 128, "num_layers": 1},
+PRESETS = {  # "expected": nats per token, around what results/presets.json has
+    "default": BASE | {"steps": 6000, "embedding_dim": 384, "hidden_size": 384, "residual": True, "dropout": 0.2,
+                       "expected": (1.50, 1.53)},
+    "quick": BASE | {"steps": 700, "embedding_dim": 128, "hidden_size": 128, "num_layers": 1,
+                     "expected": (1.93, 1.98)},
     "word": BASE | {"steps": 800, "tokenizer": "word", "dropout": 0.2},
     "mikolov": BASE | {"steps": 4000, "optimizer": "sgd", "schedule": "halving", "learning_rate": 4.0,
-                       "weight_decay": 0.0, "num_layers": 1},
+                       "weight_decay": 0.0, "num_layers": 1, "expected": (1.61, 1.65)},
     "ladder": BASE | {"steps": 4000, "dataset": "fables", "chunk_length": 256},
 }  # fmt: skip
 

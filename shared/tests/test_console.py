@@ -172,6 +172,13 @@ def test_every_seed_that_is_taken_is_one_for_torch():
         assert torch.Generator().manual_seed(value).initial_seed() == value
 
 
+def test_as_preset_says_whether_a_flag_bears_on_the_loss():
+    assert parsed().as_preset and parsed("--preset", "quick").as_preset
+    assert parsed("--seed", "7", "--out", "here", "--device", "cpu").as_preset
+    for flags in (("--steps", "20"), ("--minutes", "1"), ("--tokenizer", "bpe"), ("--dataset", "names")):
+        assert not parsed(*flags).as_preset, flags
+
+
 def test_help_shows_the_presets(capsys):
     with pytest.raises(SystemExit) as caught:
         parsed("--help")
