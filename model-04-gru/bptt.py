@@ -21,6 +21,20 @@ tanh_backward = torch.ops.aten.tanh_backward.grad_input  # gradient * (1 - y * y
 MINUS_ONE = torch.tensor(-1.0)
 
 
+def precision(x: Tensor) -> dict:
+    """What autocast is set to now, as arguments to set it so again: a backward pass runs outside of it."""
+    kind = x.device.type
+    return {"device_type": kind, "dtype": torch.get_autocast_dtype(kind), "enabled": torch.is_autocast_enabled(kind)}
+
+
+def inputs_part(x: Tensor, weight: Tensor, bias: Tensor, out: Tensor, times: int = 1) -> None:
+    """out = times (x W^T + b), for all steps at once. Under autocast the product is one of bf16; the loop never is."""
+    if torch.is_autocast_enabled(x.device.type):
+        torch.add(bias, x @ weight.t(), out=out).mul_(times)
+    else:
+        torch.addmm(bias, x, weight.t(), beta=times, alpha=times, out=out)
+
+
 def tanh_of_half_(twice_a: Tensor) -> Tensor:
     """tanh(a) = 2 sigmoid(2a) - 1, in place of 2a. On a CPU torch.tanh takes several times as long as sigmoid."""
     return torch.add(MINUS_ONE, twice_a.sigmoid_(), alpha=2, out=twice_a)
@@ -59,8 +73,8 @@ class ResetBefore(torch.autograd.Function):
         h[0] = h0
         rz, n, q = (x.new_empty(steps, batch, width) for width in (2 * H, H, H))  # q = r * h_{t-1}
         (weight_rz, weight_n), (bias_rz, bias_n) = weight_ih.split([2 * H, H]), bias_ih.split([2 * H, H])
-        torch.addmm(bias_rz + bias_hh, x, weight_rz.t(), out=rz.view(-1, 2 * H))  # (1) the inputs' part
-        torch.addmm(bias_n, x, weight_n.t(), beta=2, alpha=2, out=n.view(-1, H))  # (2) the inputs' part, twice
+        inputs_part(x, weight_rz, bias_rz + bias_hh, rz.view(-1, 2 * H))  # (1)
+        inputs_part(x, weight_n, bias_n, n.view(-1, H), times=2)  # (2), twice of it
         weight_rz, weight_n = weight_hh.t().split([2 * H, H], dim=1)
         r, z = rz.chunk(2, dim=2)
         for h_before, h_t, rz_t, r_t, z_t, n_t, q_t in zip(h[:-1], h[1:], rz, r, z, n, q, strict=True):
@@ -68,6 +82,7 @@ class ResetBefore(torch.autograd.Function):
             torch.mul(r_t, h_before, out=q_t)
             tanh_of_half_(n_t.addmm_(q_t, weight_n, alpha=2))  # (2), (3)
             torch.lerp(n_t, h_before, z_t, out=h_t)  # (4)
+        ctx.precision = precision(x)
         ctx.save_for_backward(x, h, rz, n, q, weight_ih, weight_hh)
         return h[1:].transpose(0, 1), h[-1].clone()
 
@@ -92,9 +107,10 @@ class ResetBefore(torch.autograd.Function):
             dh_before.addcmul_(dh_t, z_t).addcmul_(dq, r_t).addmm_(drz_t, weight_rz)  # (10)
         dgates, dh0 = dgates.view(steps * batch, 3 * H), dh[0].clone()
         drz, da = dgates.split([2 * H, H], dim=1)
-        dx = (dgates @ weight_ih).view(steps, batch, -1).transpose(0, 1)  # (14)
-        dweight_ih = (x.t() @ dgates).t()  # (15)
-        dweight_hh = torch.cat([h[:-1].view(-1, H).t() @ drz, q.view(-1, H).t() @ da], dim=1).t()  # (16)
+        with torch.autocast(**ctx.precision):
+            dx = (dgates @ weight_ih).view(steps, batch, -1).transpose(0, 1)  # (14)
+            dweight_ih = (x.t() @ dgates).t()  # (15)
+            dweight_hh = torch.cat([h[:-1].view(-1, H).t() @ drz, q.view(-1, H).t() @ da], dim=1).t()  # (16)
         dbias_ih = dgates.sum(0)  # (17)
         return dx, dh0, dweight_ih, dweight_hh, dbias_ih, dbias_ih[: 2 * H].clone()
 
@@ -111,8 +127,8 @@ class ResetAfter(torch.autograd.Function):
         rzc, n = x.new_empty(steps, batch, 3 * H), x.new_empty(steps, batch, H)  # c: what r is multiplied with
         (weight_rz, weight_n), (bias_rz, bias_n) = weight_ih.split([2 * H, H]), bias_ih.split([2 * H, H])
         rz, c = rzc.split([2 * H, H], dim=2)
-        torch.addmm(bias_rz + bias_hh[: 2 * H], x, weight_rz.t(), out=rz.flatten(0, 1))  # (1) the inputs' part
-        torch.addmm(bias_n, x, weight_n.t(), beta=2, alpha=2, out=n.view(-1, H))  # (11) the inputs' part, twice
+        inputs_part(x, weight_rz, bias_rz + bias_hh[: 2 * H], rz.flatten(0, 1))  # (1)
+        inputs_part(x, weight_n, bias_n, n.view(-1, H), times=2)  # (11), twice of it
         c.copy_(bias_hh[2 * H :])
         weight_h, (r, z) = weight_hh.t(), rz.chunk(2, dim=2)
         for h_before, h_t, rzc_t, rz_t, r_t, z_t, c_t, n_t in zip(h[:-1], h[1:], rzc, rz, r, z, c, n, strict=True):
@@ -120,6 +136,7 @@ class ResetAfter(torch.autograd.Function):
             rz_t.sigmoid_()  # (1)
             tanh_of_half_(n_t.addcmul_(r_t, c_t, value=2))  # (11), (3)
             torch.lerp(n_t, h_before, z_t, out=h_t)  # (4)
+        ctx.precision = precision(x)
         ctx.save_for_backward(x, h, rzc, n, weight_ih, weight_hh)
         return h[1:].transpose(0, 1), h[-1].clone()
 
@@ -141,11 +158,13 @@ class ResetAfter(torch.autograd.Function):
             dgates_t.mul_(dh_t.unsqueeze(1))  # (7), (12)
             dh_before.addcmul_(dh_t, z_t).addmm_(flat_t, weight_hh)  # (13)
         flat, dh0 = dgates.view(steps * batch, 3 * H), dh[0].clone()
-        dweight_hh = (h[:-1].view(-1, H).t() @ flat).t()  # (16)
+        with torch.autocast(**ctx.precision):
+            dweight_hh = (h[:-1].view(-1, H).t() @ flat).t()  # (16)
         dbias_hh = flat.sum(0)  # (17)
         torch.mul(da, dh[1:], out=dc)  # (6), where dc stood: from here on these are the gradients on the inputs' side
-        dx = (flat @ weight_ih).view(steps, batch, -1).transpose(0, 1)  # (14)
-        dweight_ih = (x.t() @ flat).t()  # (15)
+        with torch.autocast(**ctx.precision):
+            dx = (flat @ weight_ih).view(steps, batch, -1).transpose(0, 1)  # (14)
+            dweight_ih = (x.t() @ flat).t()  # (15)
         dbias_ih = torch.cat([dbias_hh[: 2 * H], flat[:, 2 * H :].sum(0)])  # (17)
         return dx, dh0, dweight_ih, dweight_hh, dbias_ih, dbias_hh
 

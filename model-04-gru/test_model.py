@@ -480,3 +480,18 @@ def test_benchmark_compares_layers_that_compute_the_same():
     assert len(times) == 4 and all(time > 0 for time in times)
     speeds = benchmark.measure_generation(3, 4, 2, vocab_size=5, tokens=3, pairs=2)
     assert len(speeds) == 3 and all(speed > 0 for speed in speeds)
+
+
+@pytest.mark.parametrize("reset_after", [False, True])
+def test_autocast_touches_only_the_products_over_all_steps(reset_after):
+    torch.manual_seed(0)
+    layer, inputs = GRULayer(16, 24, reset_after), torch.randn(3, 40, 16, requires_grad=True)
+    found = []
+    for enabled in (False, True):
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=enabled):
+            outputs, h = layer(inputs)
+        gradients = torch.autograd.grad((outputs**2).sum() + h.sum(), [inputs, *layer.parameters()])
+        found.append([outputs, h, *gradients])
+    for exact, rounded in zip(*found, strict=True):
+        assert rounded.dtype == torch.float32
+        assert 0 < (rounded - exact).norm() < 0.01 * exact.norm()
