@@ -46,7 +46,7 @@ BASE = {"learning_rate": 2e-3, "weight_decay": 0.01, "warmup": 100, "clip": 1.0,
 ASTRA = BASE | {"warmup": 1, "batch_size": 64, "chunk_length": 128, "dropout": 0.1}
 SCRIBE = ASTRA | {"tokenizer": "unigram", "vocab_size": 1000}
 PRESETS = {
-    "default": BASE | {"steps": 3600, "learning_rate": 4e-3, "embedding_dim": 320, "hidden_size": 320,
+    "default": BASE | {"steps": 4400, "learning_rate": 4e-3, "embedding_dim": 320, "hidden_size": 320,
                        "residual": True, "dropout": 0.2},
     "quick": BASE | {"steps": 350, "embedding_dim": 128, "hidden_size": 128, "num_layers": 1},
     "ladder": BASE | {"steps": 4000, "dataset": "fables", "embedding_dim": 128, "hidden_size": 140,

@@ -8,6 +8,7 @@ import argparse
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -56,6 +57,8 @@ def tabulate(lesson: Path, presets: dict[str, dict], description: str, usual: It
         rows = {row[0]: row for row in json.loads(result.path().read_text(encoding="utf-8"))["rows"]}
     rows |= {row[0]: row for row in result.rows}
     result.rows = [rows[name] for name in presets if name in rows]
+    minutes = sum(float(row[COLUMNS.index("minutes")]) for row in result.rows)
+    result.start = time.perf_counter() - 60 * minutes  # what all rows took, whenever they were made
     result.save()
     return names
 
