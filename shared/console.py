@@ -101,15 +101,17 @@ def config_flags(parser: argparse.ArgumentParser, config) -> None:
 def parse(parser: argparse.ArgumentParser, presets: dict[str, dict], argv: list[str] | None = None):
     """Parse the command line over the settings of its preset: a flag that is given wins.
 
-    args.as_preset says whether none did that bears on the loss.
+    args.as_preset says whether none did that bears on the loss, args.dataset_given whether --dataset was among them.
     """
-    name = parser.parse_known_args(argv)[0].preset
+    given = parser.parse_known_args(argv)[0]
+    name = given.preset
     if name not in presets:
         raise LearnerError(f"no preset is called {name!r}:{nearest(name, presets)}")
     parser.set_defaults(**presets[name])
     args, preset = parser.parse_args(argv), parser.parse_args(["--preset", name])
     free = ("data_dir", "seed", "device", "precision", "out", "resume")
     args.as_preset = all(value == getattr(args, flag) for flag, value in vars(preset).items() if flag not in free)
+    args.dataset_given = given.dataset is not None
     return args
 
 

@@ -187,7 +187,8 @@ def finish(folder: Path, lesson: Path, args, presets: dict, corpus, tokenizer, m
     A preset's "expected" is the range of its loss (nats per token) on its own corpus, shown where nothing was changed.
     """
     rows, samples = read_metrics(folder), (folder / "samples.txt").read_text(encoding="utf-8")
-    plot_loss(folder / "loss.png", rows, {"floor": corpus.floor["val"]} if corpus.floor else None)
+    floor = corpus.floor["val"] if corpus.floor and tokenizer.lossless else None  # nats per character
+    plot_loss(folder / "loss.png", rows, {"floor": floor} if floor and tokenizer.name == "char" else None)
     best = min(rows, key=lambda row: row["val_loss"])
     tokens_seen = args.steps * tokens_per_step
     summary = write_summary(
@@ -195,7 +196,7 @@ def finish(folder: Path, lesson: Path, args, presets: dict, corpus, tokenizer, m
         parameters=sum(parameter.numel() for parameter in model.parameters()), steps=args.steps,
         tokens_seen=tokens_seen, train_seconds=seconds, tokens_per_second=tokens_seen / seconds,
         **{key: value for key, value in best.items() if key.startswith("val_")}, val_loss_last=rows[-1]["val_loss"],
-        train_loss=rows[-1]["train_loss"], first_loss=first_loss, floor=(corpus.floor or {}).get("val"),
+        train_loss=rows[-1]["train_loss"], first_loss=first_loss, floor=floor,
         context_policy="carried state", sample=describe(samples.split("--- step ")[-1].split("\n", 1)[1], corpus.train),
         seed=args.seed, device=next(model.parameters()).device.type, precision=args.precision, preset=args.preset,
         settings=plain(args),

@@ -24,9 +24,10 @@ def load_tokens(args, tokenizer=None) -> Tokens:
     """Read what the flags name (--dataset --data-dir --tokenizer --vocab-size), say so in two lines.
 
     tokenizer: that of a checkpoint to go on from; else one is trained on the training split. Where no dataset was asked
-    for and Shakespeare cannot be had, the built-in fables take its place, and a line says so.
+    for, and that of the preset (Shakespeare, if it names none) cannot be had, the built-in fables take its place, and a
+    line says so.
     """
-    corpus = load_corpus(args.dataset or "shakespeare", args.data_dir, fallback=args.dataset is None)
+    corpus = load_corpus(args.dataset or "shakespeare", args.data_dir, fallback=not args.dataset_given)
     if corpus.notice:
         warn(corpus.notice)
     if tokenizer is None:

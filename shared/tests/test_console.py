@@ -177,6 +177,7 @@ def test_as_preset_says_whether_a_flag_bears_on_the_loss():
     assert parsed("--seed", "7", "--out", "here", "--device", "cpu").as_preset
     for flags in (("--steps", "20"), ("--minutes", "1"), ("--tokenizer", "bpe"), ("--dataset", "names")):
         assert not parsed(*flags).as_preset, flags
+    assert parsed("--dataset", "names").dataset_given and not parsed("--seed", "7").dataset_given
 
 
 def test_help_shows_the_presets(capsys):
