@@ -45,14 +45,14 @@ LESSON = Path(__file__).resolve().parent
 BASE = {"learning_rate": 2e-3, "weight_decay": 0.01, "warmup": 100, "clip": 1.0, "batch_size": 32, "chunk_length": 64}
 ASTRA = BASE | {"warmup": 1, "batch_size": 64, "chunk_length": 128, "dropout": 0.1}
 SCRIBE = ASTRA | {"tokenizer": "unigram", "vocab_size": 1000}
-PRESETS = {
+PRESETS = {  # "expected": nats per token, around what results/presets.json has
     "default": BASE | {"steps": 4400, "learning_rate": 4e-3, "embedding_dim": 320, "hidden_size": 320,
-                       "residual": True, "dropout": 0.2},
+                       "residual": True, "dropout": 0.2, "expected": (1.44, 1.48)},
     "quick": BASE | {"steps": 350, "embedding_dim": 128, "hidden_size": 128, "num_layers": 1},
     "ladder": BASE | {"steps": 4000, "dataset": "fables", "embedding_dim": 128, "hidden_size": 140,
                       "chunk_length": 256},
     "astra-alpha": ASTRA | {"embedding_dim": 64, "hidden_size": 128, "num_layers": 1, "steps": 10 * 200,
-                            "learning_rate": 3e-3},
+                            "learning_rate": 3e-3, "expected": (1.60, 1.63)},
     "astra-beta": ASTRA | {"embedding_dim": 128, "hidden_size": 256, "num_layers": 2, "steps": 15 * 200},
     "astra-gamma": ASTRA | {"embedding_dim": 256, "hidden_size": 512, "num_layers": 3, "steps": 20 * 400,
                             "learning_rate": 1e-3},

@@ -54,9 +54,9 @@ def main() -> None:
             train(model, tokens)
         norms = curves[f"uniform, {when}"] = gradient_norms(model, tokens.val)
         result.add("GRU", when, carried_loss(model, tokens.val), *(first_below(norms, x) for x in (1e-1, 1e-2, 1e-6)))
-    for init, when, loss, _, _, *distances in rnn["rows"]:
-        if init == "uniform":
-            result.add("RNN of lesson 03", when, loss, *distances)
+    for row in (dict(zip(rnn["columns"], row, strict=True)) for row in rnn["rows"]):
+        if row["W_hh"] == "uniform":
+            result.add("RNN of lesson 03", *(row[name] for name in columns[1:]))
     lines = {f"GRU, {when} training": norms for when, norms in zip(("before", "after"), curves.values(), strict=True)}
     lines |= {f"RNN, {when} training": rnn["curves"][f"uniform, {when}"] for when in ("before", "after")}
     distances = list(range(FURTHEST + 1))
