@@ -3,25 +3,14 @@ it, /compare TEXT goes on from a text twice, side by side: with the state carrie
 
 import argparse
 import math
-import shutil
-from itertools import chain, zip_longest
 from pathlib import Path
 
 import torch
 from generate import LESSON, load
 
-from shared.console import LearnerError, run, sampling_flags, say, warn
+from shared.console import run, sampling_flags
 from shared.progress import record
-from shared.repl import SETTINGS, Repl, Session, paint, switch
-from shared.sampling import Sampler, generate
-from shared.tokenizers import keep_known, stream_text
-
-
-def paint_range(name: str, pieces: list[str], values: torch.Tensor) -> None:
-    """Values over the text, from the lowest that occurs there (blue, --) to the highest (red, ++)."""
-    low, high = values.min().item(), values.max().item()
-    middle, half = (low + high) / 2, max((high - low) / 2, 1e-6)
-    paint(f"{name} from {low:.2f} (blue, -) to {high:.2f} (red, +)", pieces, ((values - middle) / half).tolist())
+from shared.repl import Repl, Session, paint, paint_range
 
 
 @torch.no_grad()
@@ -51,63 +40,6 @@ def show_state(session: Session, width: int = 70, movers: int = 3) -> None:
         paint(name, pieces, outputs[:, unit].tolist())
 
 
-def switch_stateless(session: Session, argument: str) -> None:
-    """In the middle of a text. Off: the text so far is read once more, so that it goes on as if never switched on."""
-    if argument:
-        on = switch(argument, "/stateless")
-        if session.settings.get("stateless") and not on and session.token_ids:
-            sampler = Sampler(session.model, generator=session.generator, **session.settings | {"stateless": False})
-            sampler.read(session.token_ids)
-            session.sampler = sampler
-        session.change(stateless=on)
-    say(f"  stateless {SETTINGS['/stateless'](session)}")
-
-
-def wrapped(pieces, width: int):
-    """The lines of a text that comes in pieces, each as soon as it is whole; a long one is broken at a space."""
-    line = ""
-    for character in chain.from_iterable(pieces):
-        if character == "\n":
-            yield line
-            line = ""
-            continue
-        line += " " if character.isspace() else character
-        if len(line) > width:
-            head, _, tail = line.rpartition(" ")
-            head, tail = (head, tail) if head else (line[:width], line[width:])
-            yield head
-            line = tail
-    yield line
-
-
-def compare(session: Session, argument: str) -> None:
-    """One text, one seed, two ways to go on: the state carried, and dropped before every token but the first.
-
-    The text and the random numbers of the session itself stay as they are.
-    """
-    text, unknown = keep_known(session.tokenizer, argument.replace("\\n", "\n"))
-    if unknown:
-        warn(f"the model never saw {' '.join(map(repr, unknown))}: left out")
-    token_ids = session.tokenizer.encode(text) if text else []
-    if not token_ids:
-        raise LearnerError("/compare needs a text to go on from: /compare ROMEO:")
-    width, columns = (max(40, shutil.get_terminal_size().columns) - 3) // 2, []  # 80 columns where there is no terminal
-    for stateless in (False, True):
-        generator = torch.Generator().manual_seed(session.generator.initial_seed())
-        settings = session.settings | {"stateless": stateless, "generator": generator}
-        drawn = generate(session.model, token_ids, session.length, **settings)
-        columns.append(wrapped(chain([text], stream_text(session.tokenizer, drawn, token_ids[-1])), width))
-    say(f"{'state carried':<{width}} | state dropped")
-    for left, right in zip_longest(*columns, fillvalue=""):
-        say(f"{left:<{width}} | {right}")
-
-
-COMMANDS = {
-    "/compare": ("TEXT: go on from it twice, state carried and dropped", compare),
-    "/stateless": ("on|off: forget before every token; off reads all again", switch_stateless),
-}
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--checkpoint", type=Path, default=LESSON / "checkpoints" / "best.pt")
@@ -118,7 +50,7 @@ def main() -> None:
                       top_p=args.top_p, greedy=args.greedy, stateless=args.stateless)  # fmt: skip
     record("04 interactive")
     c, size = model.config, sum(p.numel() for p in model.parameters())
-    Repl(session, show_state, COMMANDS).run(f"GRU, {c.num_layers} layer(s) of {c.hidden_size}, {size:,} parameters.")
+    Repl(session, show_state).run(f"GRU, {c.num_layers} layer(s) of {c.hidden_size}, {size:,} parameters.")
 
 
 if __name__ == "__main__":

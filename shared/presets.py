@@ -8,7 +8,6 @@ import argparse
 import json
 import subprocess
 import sys
-import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -58,8 +57,7 @@ def tabulate(lesson: Path, presets: dict[str, dict], description: str, usual: It
     rows |= {row[0]: row for row in result.rows}
     result.rows = [rows[name] for name in presets if name in rows]
     minutes = sum(float(row[COLUMNS.index("minutes")]) for row in result.rows)
-    result.start = time.perf_counter() - 60 * minutes  # what all rows took, whenever they were made
-    result.save()
+    result.save(minutes=round(minutes, 2), threads=None)  # of all rows, whenever they were made; each has its threads
     return names
 
 

@@ -4,15 +4,17 @@ A lesson brings the function that draws its own state, and may add commands; eve
 """
 
 import math
+import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain, zip_longest
 from pathlib import Path
 
 import torch
 
 from shared.console import LearnerError, nearest, positive_int, say, seed, warn
 from shared.files import new_file, relative
-from shared.sampling import Sampler, check_settings, start_token
+from shared.sampling import Sampler, check_settings, generate, start_token
 from shared.tokenizers import keep_known, stream_text
 
 SHADES = ("default", "green", "yellow", "dark_orange", "red")  # surprisal below 1, 2, 4, 8 bits, and above
@@ -26,7 +28,8 @@ HELP = {
     "/greedy on|off": "always the likeliest token",
     "/length N": "tokens to write",
     "/seed N": "same seed, same text",
-    "/stateless on|off": "forget the state before every token",
+    "/stateless on|off": "forget the state before every token; off reads all again",
+    "/compare TEXT": "go on from TEXT twice, state carried and dropped",
     "/reset": "forget everything read and written",
     "/save FILE": "keep the text so far",
     "/help": "this list",
@@ -66,22 +69,26 @@ class Session:
         self.sampler = Sampler(self.model, generator=self.generator, **self.settings)
 
     def change(self, **settings) -> None:
-        """Change settings in the middle of a text; the state stays. Raises LearnerError on a value out of range."""
+        """Change settings in the middle of a text; the state stays. Raises LearnerError on a value out of range.
+
+        Where dropping the state ends, the text so far is read once more: it goes on as if none had ever been dropped.
+        """
         changed = {**self.settings, **settings}
         try:
             check_settings(changed["temperature"], changed["top_k"], changed["top_p"])
         except LearnerError as error:  # it names the flag; here one types the command
             raise LearnerError(str(error).replace("--", "/", 1)) from error
-        self.settings = changed
+        sampler = self.sampler
+        if self.settings.get("stateless") and not changed["stateless"] and self.token_ids:
+            sampler = Sampler(self.model, generator=self.generator, **changed)
+            sampler.read(self.token_ids)
+        self.settings, self.sampler = changed, sampler
         for name, value in settings.items():
             setattr(self.sampler, name, value)
 
     def read(self, text: str) -> None:
         """Let the model read a text; characters that it never saw in training are kept out with a warning."""
-        known, unknown = keep_known(self.tokenizer, text)
-        if unknown:
-            warn(f"the model never saw {' '.join(map(repr, unknown))}: left out")
-        token_ids = self.tokenizer.encode(known) if known else []
+        token_ids = encode_known(self.tokenizer, text)
         if not token_ids and not self.token_ids:
             token_ids = [start_token(self.tokenizer)]
         if token_ids:
@@ -170,6 +177,8 @@ class Repl:
             show_probs(session)
         elif name == "/surprise":
             show_surprise(session, argument.replace("\\n", "\n"))
+        elif name == "/compare":
+            compare(session, argument.replace("\\n", "\n"))
         elif name == "/state":
             session.need_text()
             self.show_state(session)
@@ -226,6 +235,14 @@ def switch(text: str, name: str) -> bool:
     return text == "on"
 
 
+def encode_known(tokenizer, text: str) -> list[int]:
+    """The token ids of a text; characters that the tokenizer does not know are kept out with a warning."""
+    known, unknown = keep_known(tokenizer, text)
+    if unknown:
+        warn(f"the model never saw {' '.join(map(repr, unknown))}: left out")
+    return tokenizer.encode(known) if known else []
+
+
 def show_probs(session: Session, rows: int = 12) -> None:
     """Bars of the likeliest next tokens, and the entropy in bits; beside them, how often the settings draw each."""
     log_probs = torch.log_softmax(session.sampler.logits.double().cpu(), dim=-1)
@@ -253,10 +270,7 @@ def show_surprise(session: Session, text: str) -> None:
 
     from shared.evaluation import token_losses
 
-    known, unknown = keep_known(session.tokenizer, text)
-    if unknown:
-        warn(f"the model never saw {' '.join(map(repr, unknown))}: left out")
-    token_ids = session.tokenizer.encode(known) if known else []
+    token_ids = encode_known(session.tokenizer, text)
     if len(token_ids) < 2:
         raise LearnerError("/surprise needs at least two tokens: /surprise To be, or not to be")
     device = next((p.device for p in [*session.model.parameters(), *session.model.buffers()]), "cpu")
@@ -276,6 +290,43 @@ def show_surprise(session: Session, text: str) -> None:
         say(" ".join(f"{session.tokenizer.token_text(token)}:{surprisal:.1f}" for token, surprisal in pairs))
     mean = sum(bits) / len(bits)
     say(f"  {mean:.2f} bits per token (the first is not scored); the worst: {max(bits):.1f}")
+
+
+def compare(session: Session, text: str) -> None:
+    """One text, one seed, two ways to go on: the state carried, and dropped before every token but the first.
+
+    The text and the random numbers of the session itself stay as they are.
+    """
+    token_ids = encode_known(session.tokenizer, text)
+    if not token_ids:
+        raise LearnerError("/compare needs a text to go on from: /compare ROMEO:")
+    width, columns = (max(40, shutil.get_terminal_size().columns) - 3) // 2, []  # 80 columns where there is no terminal
+    for stateless in (False, True):
+        generator = torch.Generator().manual_seed(session.generator.initial_seed())
+        settings = session.settings | {"stateless": stateless, "generator": generator}
+        drawn = generate(session.model, token_ids, session.length, **settings)
+        written = stream_text(session.tokenizer, drawn, token_ids[-1])
+        columns.append(wrapped(chain([session.tokenizer.decode(token_ids)], written), width))
+    say(f"{'state carried':<{width}} | state dropped")
+    for left, right in zip_longest(*columns, fillvalue=""):
+        say(f"{left:<{width}} | {right}")
+
+
+def wrapped(pieces: Iterable[str], width: int) -> Iterator[str]:
+    """The lines of a text that comes in pieces, each as soon as it is whole; a long one is broken at a space."""
+    line = ""
+    for character in chain.from_iterable(pieces):
+        if character == "\n":
+            yield line
+            line = ""
+            continue
+        line += " " if character.isspace() else character
+        if len(line) > width:
+            head, _, tail = line.rpartition(" ")
+            head, tail = (head, tail) if head else (line[:width], line[width:])
+            yield head
+            line = tail
+    yield line
 
 
 def paint(name: str, pieces: list[str], values: list[float]) -> None:
@@ -300,3 +351,10 @@ def paint(name: str, pieces: list[str], values: list[float]) -> None:
     widths = [max(len(piece), len(sign)) for piece, sign in zip(pieces, signs, strict=True)]
     say("  " + "".join(f"{piece:<{width}}" for piece, width in zip(pieces, widths, strict=True)))
     say("  " + "".join(f"{sign:<{width}}" for sign, width in zip(signs, widths, strict=True)))
+
+
+def paint_range(name: str, pieces: list[str], values: torch.Tensor) -> None:
+    """Values over the text, from the lowest that occurs there (blue, --) to the highest (red, ++)."""
+    low, high = values.min().item(), values.max().item()
+    middle, half = (low + high) / 2, max((high - low) / 2, 1e-6)
+    paint(f"{name} from {low:.2f} (blue, -) to {high:.2f} (red, +)", pieces, ((values - middle) / half).tolist())

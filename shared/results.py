@@ -43,7 +43,7 @@ class Result:
         say("  ".join(f"{text(value)}" for value in row))
 
     def save(self, **more) -> None:
-        """Write results/NAME.json, with how long it took, on what, and whatever else is given."""
+        """Write results/NAME.json, with how long it took, on what, and whatever else is given (which wins)."""
         about = {"script": relative_script(self.lesson), "seed": self.seed}
         about |= {"minutes": round((time.perf_counter() - self.start) / 60, 2), **machine()}
         write_json(self.path(), {**about, "columns": self.columns, "rows": self.rows, **more})
@@ -79,8 +79,8 @@ def markdown(path: Path) -> str:
     lines += ["| " + " | ".join(text(value) for value in row) + " |" for row in result["rows"]]
     seed = "" if result["seed"] is None else f", seed {result['seed']}"
     took = duration(60 * result["minutes"])
-    threads = "1 thread" if result["threads"] == 1 else f"{result['threads']} threads"
-    lines += ["", f"`{result['script']}`, {took} on {result['processor']}, {threads}{seed}.", ""]
+    threads = {None: "", 1: ", 1 thread"}.get(result["threads"], f", {result['threads']} threads")
+    lines += ["", f"`{result['script']}`, {took} on {result['processor']}{threads}{seed}.", ""]
     return "\n".join(lines)
 
 

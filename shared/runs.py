@@ -163,11 +163,16 @@ def out_flag(folder: Path, lesson: Path) -> str:
     return "" if folder.resolve() == lesson / "checkpoints" else f" --out {relative(folder)}"
 
 
-def conclude(folder: Path, lesson: Path, summary: dict, expected: tuple | None = None, prompt: str = "") -> None:
-    """The last lines of a train.py: the result beside what can be expected, the files, what to type next."""
+def conclude(folder: Path, lesson: Path, summary: dict, args, preset: dict) -> None:
+    """The last lines of a train.py: the result beside what can be expected, the files, what to type next.
+
+    A preset's "expected" is the range of its loss (nats per token) on its own corpus, shown where nothing was changed.
+    """
     floor = summary["floor"]
+    expected = preset.get("expected")
+    as_it_is = args.as_preset and summary["dataset"] == preset.get("dataset", "shakespeare")
     say(f"\nvalidation loss {describe_loss(summary, floor)}")
-    if expected:
+    if expected and as_it_is:
         say(f"expected        {expected[0]:.2f} to {expected[1]:.2f} for this preset")
     if floor and summary["val_loss"] < floor - 0.01:
         warn("this is below the floor, which no honest model can reach: something leaks")
@@ -175,17 +180,14 @@ def conclude(folder: Path, lesson: Path, summary: dict, expected: tuple | None =
     say(f"of the sample   {copied:.0%} stands verbatim in the training text, in spans of 30 or more")
     say(f"files           {relative(folder)}")
     where = "" if folder == lesson / "checkpoints" else f" --checkpoint {relative(folder / 'best.pt')}"
-    prompt = f' --prompt "{prompt}"' if prompt else ""
+    prompt = ' --prompt "ROMEO:"' if summary["dataset"] == "shakespeare" else ""
     generate, interactive = (relative(lesson / name) for name in ("generate.py", "interactive.py"))
     say(f"next            python {generate}{where}{prompt}   or   python {interactive}{where}")
 
 
 def finish(folder: Path, lesson: Path, args, presets: dict, corpus, tokenizer, model, seconds: float,
            tokens_per_step: int, first_loss: float) -> None:  # fmt: skip
-    """After the last step of a train.py: loss.png, summary.json from all that was logged, and the last lines.
-
-    A preset's "expected" is the range of its loss (nats per token) on its own corpus, shown where nothing was changed.
-    """
+    """After the last step of a train.py: loss.png, summary.json from all that was logged, and the last lines."""
     rows, samples = read_metrics(folder), (folder / "samples.txt").read_text(encoding="utf-8")
     floor = corpus.floor["val"] if corpus.floor and tokenizer.lossless else None  # nats per character
     plot_loss(folder / "loss.png", rows, {"floor": floor} if floor and tokenizer.name == "char" else None)
@@ -201,10 +203,7 @@ def finish(folder: Path, lesson: Path, args, presets: dict, corpus, tokenizer, m
         seed=args.seed, device=next(model.parameters()).device.type, precision=args.precision, preset=args.preset,
         settings=plain(args),
     )  # fmt: skip
-    preset = presets[args.preset]
-    as_it_is = args.as_preset and corpus.name == preset.get("dataset", "shakespeare")
-    conclude(folder, lesson, summary, preset.get("expected") if as_it_is else None,
-             "ROMEO:" if corpus.name == "shakespeare" else "")  # fmt: skip
+    conclude(folder, lesson, summary, args, presets[args.preset])
     record(f"{lesson.name[6:8]} run")
 
 

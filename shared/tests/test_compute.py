@@ -1,5 +1,8 @@
 """What a training runs on: errors that name the flag, steps from a budget, decisions made by measuring."""
 
+import platform
+import subprocess
+import sys
 from argparse import Namespace
 
 import pytest
@@ -70,3 +73,24 @@ def test_a_resumed_run_goes_on_with_as_many_threads_as_it_began_with(monkeypatch
         assert compute.choose_threads(threads + 1) == torch.get_num_threads() == threads + 1
     finally:
         torch.set_num_threads(threads)
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="it is about glibc's allocator")
+def test_memory_that_a_step_frees_is_there_for_the_next():
+    """Blocks above 32 MB, taken and freed again and again: after a while no page comes from the kernel any more."""
+    script = """if True:
+        import resource, sys, torch
+        from shared import compute
+        if sys.argv[1] == "kept":
+            compute.keep_freed_memory()
+        for repetition in range(25):
+            if repetition == 20:  # by now the blocks lie where they will lie
+                before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+            torch.ones(12_000_000).sum()  # 48 MB
+        print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+    """
+    plain, kept = (
+        int(subprocess.run([sys.executable, "-c", script, how], capture_output=True, check=True, text=True).stdout)
+        for how in ("plain", "kept")
+    )
+    assert kept < plain / 10

@@ -259,6 +259,12 @@ class TestTerminal:
             texts.append(terminal.type("The cat"))
         assert texts[0] == texts[1] != texts[2]
 
+    def test_compare_fills_both_columns_of_this_terminal(self, terminal):
+        rows = ESCAPE.sub("", terminal.type("/compare the cat")).splitlines()
+        assert rows[0].split() == ["state", "carried", "|", "state", "dropped"]
+        assert len(rows) >= 3 and all(row[98:101] == " | " and len(row) <= 199 for row in rows)
+        assert rows[1].startswith("the cat") and rows[1][101:].startswith("the cat")
+
     def test_stateless_writes_another_text(self, terminal):
         texts = []
         for switch in ("on", "off"):
@@ -444,23 +450,19 @@ def show_seen(session: Session) -> None:
     print(f"read {session.sampler.state}")
 
 
-def run_lines(monkeypatch, session: Session, *lines: str | BaseException, commands: dict | None = None) -> None:
-    """A shell that is given these lines, then the end of input; an exception stands for a key like Ctrl-C."""
-    waiting = iter([*lines, EOFError()])
+@pytest.fixture
+def run_lines(type_lines):
+    """run_lines(session, *lines, commands=None): a shell around a toy that is given these lines."""
 
-    def answer(prompt=""):
-        line = next(waiting)
-        if isinstance(line, BaseException):
-            raise line
-        return line
+    def run(session: Session, *lines: str | BaseException, commands: dict | None = None) -> None:
+        type_lines(Repl(session, show_seen, commands), *lines)
 
-    monkeypatch.setattr("builtins.input", answer)
-    Repl(session, show_seen, commands).run("a toy")
+    return run
 
 
-def test_ctrl_c_in_the_middle_of_a_text_loses_nothing(monkeypatch, capsys):
+def test_ctrl_c_in_the_middle_of_a_text_loses_nothing(run_lines, capsys):
     session = Session(Toy([9.0, 0.0, 0.0], stop=(4, KeyboardInterrupt())), ABC, length=100, greedy=True)
-    run_lines(monkeypatch, session, "b")
+    run_lines(session, "b")
     assert "aaaa [stopped]\n" in capsys.readouterr().out
     assert ABC.decode(session.token_ids) == "baaaa"
     session.model.stop = None
@@ -471,38 +473,38 @@ def test_ctrl_c_in_the_middle_of_a_text_loses_nothing(monkeypatch, capsys):
     assert session.sampler.state == 6  # everything but what was drawn last, which is read when it is needed
 
 
-def test_ctrl_c_in_a_command_keeps_the_shell(monkeypatch, capsys):
+def test_ctrl_c_in_a_command_keeps_the_shell(run_lines, capsys):
     session = Session(Toy([0.0, 0.0, 0.0], stop=(0, KeyboardInterrupt())), ABC)
-    run_lines(monkeypatch, session, "/probs", KeyboardInterrupt(), "/length 5")
+    run_lines(session, "/probs", KeyboardInterrupt(), "/length 5")
     assert session.length == 5
     shown = capsys.readouterr().out
     assert "[stopped]" in shown and "/quit leaves" in shown and shown.endswith("bye\n")
 
 
-def test_a_model_gone_wrong_is_one_line_of_its_own(monkeypatch, capsys):
+def test_a_model_gone_wrong_is_one_line_of_its_own(run_lines, capsys):
     nan = float("nan")
-    run_lines(monkeypatch, Session(Toy([nan, nan, nan]), ABC), "ab", "/help")
+    run_lines(Session(Toy([nan, nan, nan]), ABC), "ab", "/help")
     shown = capsys.readouterr().out
     assert re.search(r"(?m)^error: .*NaN", shown) and "/quit" in shown
 
     session = Session(Toy([0.0, 0.0, 0.0], stop=(3, LearnerError("it broke"))), ABC)
-    run_lines(monkeypatch, session, "ab")
+    run_lines(session, "ab")
     assert re.search(r"(?m)^[abc]{3}\nerror: it broke$", capsys.readouterr().out)
 
 
-def test_our_own_mistakes_are_not_hidden(monkeypatch):
+def test_our_own_mistakes_are_not_hidden(run_lines):
     with pytest.raises(ZeroDivisionError):
-        run_lines(monkeypatch, Session(Toy([0.0, 0.0, 0.0], stop=(0, ZeroDivisionError())), ABC), "ab")
+        run_lines(Session(Toy([0.0, 0.0, 0.0], stop=(0, ZeroDivisionError())), ABC), "ab")
 
 
-def test_a_lesson_adds_and_replaces_commands(monkeypatch, capsys):
+def test_a_lesson_adds_and_replaces_commands(run_lines, capsys):
     given = []
     commands = {
         "/gates": ("what the gates do", lambda session, argument: given.append(argument)),
         "/reset": ("not today", lambda session, argument: given.append("reset")),
     }
     session = Session(Toy([0.0, 0.0, 0.0]), ABC, length=1)
-    run_lines(monkeypatch, session, "ab", "/gates  of the night ", "/reset", "/help", "/gate", commands=commands)
+    run_lines(session, "ab", "/gates  of the night ", "/reset", "/help", "/gate", commands=commands)
     assert given == ["of the night", "reset"] and len(session.token_ids) == 3
     shown = capsys.readouterr().out
     assert re.search(r"/gates +what the gates do", shown) and re.search(r"/reset +not today", shown)
@@ -510,24 +512,24 @@ def test_a_lesson_adds_and_replaces_commands(monkeypatch, capsys):
     assert shown.endswith("error: no command is called /gate: did you mean /gates?\nbye\n")
 
 
-def test_a_replaced_setting_is_the_lessons_own(monkeypatch, capsys):
+def test_a_replaced_setting_is_the_lessons_own(run_lines, capsys):
     """No echo of ours behind its own words, and one line of help."""
     commands = {"/length": ("in lines", lambda session, argument: print(f"lines: {argument or 'many'}"))}
     session = Session(Toy([0.0, 0.0, 0.0]), ABC, length=1)
-    run_lines(monkeypatch, session, "/length 3", "/length", "/help", "/xyzzy", commands=commands)
+    run_lines(session, "/length 3", "/length", "/help", "/xyzzy", commands=commands)
     rows = capsys.readouterr().out.splitlines()[3:]
     assert rows[:2] == ["lines: 3", "lines: many"] and session.length == 1
     assert [row.split() for row in rows if row.startswith("  /length")] == [["/length", "in", "lines"]]
     assert rows[-2].count("/length") == 1 and rows[-2].endswith(EVERY_COMMAND)
 
 
-def test_settings_at_the_start_are_what_a_command_shows(monkeypatch, capsys):
+def test_settings_at_the_start_are_what_a_command_shows(run_lines, capsys):
     session = Session(Toy([0.0, 0.0, 0.0]), ABC, length=7, temperature=0.8, top_k=2, top_p=0.9, greedy=True)
-    run_lines(monkeypatch, session, *SETTINGS)
+    run_lines(session, *SETTINGS)
     shown = capsys.readouterr().out.splitlines()[3:-1]
     assert [row.split()[1] for row in shown] == ["0.8", "2", "0.9", "on", "off", "7"]
     assert [f"/{row.split()[0]}" for row in shown] == list(SETTINGS)
-    run_lines(monkeypatch, Session(Toy([0.0, 0.0, 0.0]), ABC), *SETTINGS)
+    run_lines(Session(Toy([0.0, 0.0, 0.0]), ABC), *SETTINGS)
     shown = capsys.readouterr().out.splitlines()[3:-1]
     assert [row.split()[1] for row in shown] == ["1.0", "off", "off", "off", "off", "500"]
 
@@ -540,9 +542,9 @@ def test_every_sampling_flag_has_a_command_and_shows_itself():
 
 
 @pytest.mark.parametrize("line", ["/quit", "/exit", "/quit now", "/quit "])
-def test_ways_to_leave(monkeypatch, capsys, line):
+def test_ways_to_leave(run_lines, capsys, line):
     session = Session(Toy([0.0, 0.0, 0.0]), ABC)
-    run_lines(monkeypatch, session, line, "ab")
+    run_lines(session, line, "ab")
     assert session.token_ids == [] and capsys.readouterr().out.endswith("bye\n")
 
 
@@ -559,11 +561,11 @@ def test_change_checks_first_and_keeps_the_state():
     assert (session.sampler.top_k, session.sampler.temperature, session.sampler.state) == (2, 0.5, None)
 
 
-def test_seed_is_the_same_whether_given_at_the_start_or_typed(monkeypatch, capsys):
+def test_seed_is_the_same_whether_given_at_the_start_or_typed(run_lines, capsys):
     texts = []
     for start, typed in ((1, []), (2, ["/seed 1"])):
         session = Session(Toy([0.0, 0.0, 0.0]), ABC, length=30, seed=start)
-        run_lines(monkeypatch, session, *typed, "ab")
+        run_lines(session, *typed, "ab")
         texts.append(ABC.decode(session.token_ids))
     assert texts[0] == texts[1]
 
@@ -605,9 +607,9 @@ def test_probs_beside_what_the_settings_draw(capsys, settings, drawn):
     assert entropy == "  entropy 1.06 bits of 1.58"
 
 
-def test_probs_names_what_is_wrong_and_shows_nothing_else(monkeypatch, capsys):
+def test_probs_names_what_is_wrong_and_shows_nothing_else(run_lines, capsys):
     for logit, words in ((float("nan"), "NaN"), (-float("inf"), "no token any probability")):
-        run_lines(monkeypatch, Session(Toy([logit] * 3), ABC), "/probs")
+        run_lines(Session(Toy([logit] * 3), ABC), "/probs")
         error, bye = capsys.readouterr().out.splitlines()[3:]
         assert error.startswith("error: ") and words in error and bye == "bye"
 
