@@ -91,8 +91,10 @@ def what_to_type(item: Item, evidence: list[str]) -> str:
     kind, name = (evidence[0].split() + [""])[:2]
     if kind == "exercise":
         return f"python -m shared.exercises {number(item.lesson)} {name}"
-    script = {"run": "train.py", "experiment": f"experiments/{name}.py"}.get(kind, f"{kind}.py")
-    return f"python {relative(item.lesson / script)}   (ticks itself on: {evidence[0]})"
+    script = item.lesson / {"run": "train.py"}.get(kind, f"{kind}.py")
+    if kind == "experiment":  # those of a second part lie in a folder of it
+        script = next(item.lesson.rglob(f"experiments/{name}.py"), item.lesson / "experiments" / f"{name}.py")
+    return f"python {relative(script)}   (ticks itself on: {evidence[0]})"
 
 
 def show(chosen: list[Path], progress: dict) -> None:

@@ -92,7 +92,7 @@ def filled(document: Path) -> str:
 
 def documents() -> list[Path]:
     """The Markdown files of the course that may show results."""
-    return [ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md")), *sorted(ROOT.glob("model-*/*.md"))]
+    return [ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md")), *sorted(ROOT.glob("model-*/**/README.md"))]
 
 
 def main() -> None:

@@ -128,6 +128,75 @@ def test_attention_is_that_of_the_paper():
         assert torch.allclose(contexts[row], expected @ h)
 
 
+@pytest.mark.parametrize("changes", KINDS[:3])
+def test_the_model_is_its_equations(changes):
+    """docs/math/04-translation.md, (2) to (11): one sentence and one token at a time, against a padded batch."""
+    model, rows, inputs = new_model(**changes), sentences(random.Random(12), 4), torch.randint(0, VOCAB, (4, 5))
+    together = model(*text.collate_source(rows), inputs)
+    attends, every = model.config.attention == "additive", model.config.summary == "every"
+
+    def read(layer, embedded):
+        states, h = [], torch.zeros(1, layer.hidden_size).double()
+        for x in embedded:
+            h = layer.cell(x[None], h)
+            states.append(h[0])
+        return torch.stack(states)
+
+    for row, ids in enumerate(rows):
+        embedded = model.source_embedding(torch.tensor(ids))
+        h = read(model.encoder, embedded)  # (2)
+        if attends:
+            backward = read(model.encoder_backward, embedded.flip(0)).flip(0)
+            h = torch.cat([h, backward], dim=1)  # (8)
+            W_a, U_a, v = (part.weight for part in (model.attention.query, model.attention.key, model.attention.energy))
+            s = torch.tanh(model.first_state(backward[0]))  # (8)
+        else:
+            c = torch.tanh(model.summarise(h[-1]))  # (2)
+            s = torch.tanh(model.first_state(c))  # (3)
+        for t, token in enumerate(inputs[row]):
+            e = model.embedding(token)
+            if attends:
+                energies = torch.stack([v[0] @ torch.tanh(W_a @ s + U_a @ h_j) for h_j in h])  # (9)
+                c = energies.exp() / energies.exp().sum() @ h  # (10), (11)
+            seen = [e, c] if every else [e]
+            s = model.decoder.cell(torch.cat(seen)[None], s[None])[0]  # (3)
+            o = model.readout(torch.cat([s, *seen]))
+            m = torch.stack([max(o[i], o[i + 1]) for i in range(0, len(o), 2)])  # (4)
+            logits = model.lm_head(m)  # (5)
+            assert torch.allclose(together[row, t], logits, rtol=0, atol=1e-10), (row, t)
+
+
+@given(seed=st.integers(0, 10**6))
+@settings(max_examples=10, deadline=None)
+def test_the_gradients_of_attention_are_the_derived_ones(seed):
+    """docs/math/04-translation.md, (12) to (16), one sentence at a time, against autograd through the padded batch."""
+    model, lengths = new_model(seed), torch.tensor([1, 4, 7])
+    attention = model.attention
+    s, h = torch.randn(3, 6).double().requires_grad_(), torch.randn(3, 7, 6).double().requires_grad_()
+    mask = torch.arange(7) < lengths[:, None]
+    contexts, weights = attention(s, network.Memory(s, h, 2 * attention.key(h), mask))
+    W_a, U_a, v = attention.query.weight, attention.key.weight, attention.energy.weight
+    dc = torch.randn(3, 6).double()
+    right = torch.autograd.grad(contexts, (s, h, W_a, U_a, v), dc)
+    found = [torch.zeros_like(part) for part in right]
+    with torch.no_grad():
+        for row, length in enumerate(lengths.tolist()):
+            values, a = h[row, :length], weights[row, :length]
+            da = values @ dc[row]  # (12)
+            de = a * (da - a @ da)  # (13), and its other form
+            assert torch.allclose(de, a * ((values - contexts[row]) @ dc[row]), rtol=0, atol=1e-10)
+            assert abs(de.sum().item()) < 1e-10
+            q = torch.tanh(s[row] @ W_a.t() + values @ U_a.t())
+            du = de[:, None] * v * (1 - q**2)  # (14)
+            found[0][row] = du.sum(dim=0) @ W_a  # (15)
+            found[1][row, :length] = a[:, None] * dc[row] + du @ U_a  # (15)
+            found[2] += du.sum(dim=0)[:, None] * s[row]  # (16)
+            found[3] += du.t() @ values
+            found[4] += de @ q
+    for name, mine, theirs in zip(("s", "h", "W_a", "U_a", "v"), found, right, strict=True):
+        assert torch.allclose(mine, theirs, rtol=0, atol=1e-10), name
+
+
 def test_the_decoder_step_is_that_of_the_layer():
     """The cell that is written out in the loop is GRULayer's, with token and context side by side."""
     model, inputs = new_model(), torch.randint(0, VOCAB, (3, 5))

@@ -176,8 +176,9 @@ def test_without_a_checklist_says_so(lesson, capsys, monkeypatch):
     assert status == 2 and out.count("\n") == 1
 
 
-def test_the_checklists_of_the_course():
+def test_the_checklists_of_the_course(monkeypatch):
     """Ids are unique and fit the lesson; whatever an item asks for exists."""
+    monkeypatch.chdir(lessons.ROOT)
     items = [item for lesson in lessons.all_lessons() for item in checklist.read_checklist(lesson)]
     assert len({item.id for item in items}) == len(items)
     for item in items:
@@ -188,5 +189,5 @@ def test_the_checklists_of_the_course():
             elif kind == "exercise":
                 assert rest[0] in [folder.name for folder in exercises.exercises_of(item.lesson)], item
             else:
-                script = f"experiments/{rest[0]}.py" if kind == "experiment" else f"{kind}.py"
-                assert (item.lesson / script).exists(), item
+                script = checklist.what_to_type(item, [" ".join([kind, *rest])]).split()[1]
+                assert (lessons.ROOT / script).exists(), item
