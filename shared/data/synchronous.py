@@ -159,14 +159,14 @@ vp.AY
 4 | inner zu cv.Y | cv.Y that inner
 
 object.A
-6 | np.CN ta~N | np.CN
-2 | core.CN su ta~N | own.A core.CN
-1 | both tai | both
+12 | np.CN ta~N | np.CN
+1 | core.CN su ta~N | own.A core.CN
+2 | both tai | both
 both
 1 | np1.CN me~N np2.DM mo~M | np1.CN and np2.DM
 
 where.A
-4 | thing.oN ne~N post | post thing.oN
+12 | thing.oN ne~N post | post thing.oN
 1 | core.oN su ne~N post | post own.A core.oN
 
 np.CN
@@ -191,9 +191,9 @@ doer.p
 1 | thing.Gp | thing.Gp
 
 deed.AY
-2 | iv.Y | iv.Y
-2 | where.A iv.Y | iv.Y where.A
-3 | thing.CN ta~N tv.Y | tv.Y thing.CN
+6 | iv.Y | iv.Y
+6 | where.A iv.Y | iv.Y where.A
+9 | thing.CN ta~N tv.Y | tv.Y thing.CN
 1 | core.CN su ta~N tv.Y | tv.Y own.A core.CN
 
 thing.CN
@@ -217,9 +217,9 @@ core.CN
 SHORTEST, LONGEST = 3, 40  # words on either side of every pair of the splits
 SIZES = {"train": 100_000, "val": 2_000, "test": 4_000}
 SHA256 = {  # of the splits, as lines "Velu<tab>English"
-    "train": "5b00ff1e7c81d2be52f1692780b16aec03555aca4a88730b1581aa70bcbe6288",
-    "val": "0f6ccf27b185a86799f544f6947a1b3e85fb1a67240ce900eb48ec5dfd70ce5a",
-    "test": "eef8200fb5d565c4c25c8b992b7a9ce7892edab698b54b82070d5cdf4438840f",
+    "train": "425df460c933ecd2c30257fa482daf5b92ef115bcdafee000d24e32069e398d2",
+    "val": "0f280bfa08a39ccb14945efde45a21fbddd9742ca39112b700d617cf1abac513",
+    "test": "735824eda328521209d2817ed006ab5fd96e5aebfed8bfecf68ed7b87f3dc488",
 }
 
 
