@@ -8,24 +8,92 @@ import math
 import torch
 from torch import Tensor
 
+from shared.recall import map_state
+
 
 @torch.no_grad()
-def token_losses(model, token_ids: Tensor, chunk_length: int = 1024, reset: bool = False) -> Tensor:
+def token_losses(model, token_ids: Tensor, chunk_length: int = 1024, reset: bool = False, parts: int = 32) -> Tensor:
     """-log P of each token of a text (N,) but the first, in nats: (N-1,) float64 on the CPU.
 
-    The state is carried from chunk to chunk, as in generation; with reset=True every chunk starts from no state.
+    The state is carried from chunk to chunk, as in generation; with reset=True every chunk starts from no state. A long
+    text is read by a recurrent model in several parts at once, as `_side_by_side` says; the losses are the same.
     """
     training = model.training
     model.eval()
-    losses, state = [], None
-    for start in range(0, len(token_ids) - 1, chunk_length):
-        inputs = token_ids[start : start + chunk_length][None]
-        targets = token_ids[start + 1 : start + 1 + chunk_length]
-        logits, state = model(inputs[:, : len(targets)], None if reset else state)
-        log_probs = torch.log_softmax(logits[0].double(), dim=-1)
-        losses.append(-log_probs.gather(1, targets[:, None])[:, 0].cpu())
-    model.train(training)
-    return torch.cat(losses)
+    try:
+        if len(token_ids) > 8 * chunk_length and chunk_length >= parts and not reset:
+            losses = _side_by_side(model, token_ids, chunk_length, parts)
+            if losses is not None:
+                return losses
+        losses, state = [], None
+        for start in range(0, len(token_ids) - 1, chunk_length):
+            chunk = token_ids[None, start : start + chunk_length + 1]
+            chunk_losses, state = _read(model, chunk, None if reset else state)
+            losses.append(chunk_losses[0])
+        return torch.cat(losses)
+    finally:
+        model.train(training)
+
+
+def _side_by_side(model, token_ids: Tensor, chunk_length: int, parts: int) -> Tensor | None:
+    """token_losses in much fewer steps, where the state is of vectors that fade (None where it is not).
+
+    Equal parts of the text are read at the same time, at first each from no state; then once more, each from the state
+    in which the part before it ended, but only until the states are again what they were at that place in the reading
+    before (to 1e-5). From there on nothing would change. In theory this takes as many readings as there are parts.
+    """
+    length, size = (len(token_ids) - 1) // parts, chunk_length // parts
+    texts = token_ids.unfold(0, length + 1, length)[:parts]  # each begins with the token that the one before ends with
+    losses, starts, before = torch.empty(parts, length, dtype=torch.float64), None, []
+    for first in range(parts):  # the parts before it are as they will be
+        state, states = starts, []
+        for number, begin in enumerate(range(0, length, size)):
+            chunk = texts[first:, begin : begin + size + 1]
+            losses[first:, begin : begin + size], state = _read(model, chunk, state)
+            if not _has_vectors(state, len(chunk)):
+                return None
+            if before and _close(state, _rows(before[number], slice(1, None))):
+                break
+            states.append(state)
+        if len(states) < len(before):  # all parts met what was read before, and would go on like it
+            break
+        before, starts = states, _rows(state, slice(-1))
+    read = parts * length
+    if read == len(token_ids) - 1:
+        return losses.flatten()
+    rest, _ = _read(model, token_ids[None, read:], _rows(before[-1], slice(-1, None)))
+    return torch.cat([losses.flatten(), rest[0]])
+
+
+def _read(model, token_ids: Tensor, state) -> tuple[Tensor, object]:
+    """Read (B, T + 1) tokens but the last of each row: the losses of all but the first (B, T), the new state."""
+    logits, state = model(token_ids[:, :-1], state)
+    log_probs = torch.log_softmax(logits.double(), dim=-1)
+    return -log_probs.gather(2, token_ids[:, 1:, None])[..., 0].cpu(), state
+
+
+def _leaves(state) -> list[Tensor]:
+    """The tensors of a state, in order."""
+    leaves: list[Tensor] = []
+    map_state(state, leaves.append)
+    return leaves
+
+
+def _rows(state, which: slice):
+    """The state of some of the texts."""
+    return map_state(state, lambda tensor: tensor[which])
+
+
+def _has_vectors(state, count: int) -> bool:
+    """Is a state made of real numbers, with a row for each of so many texts?"""
+    leaves = _leaves(state)
+    return bool(leaves) and all(leaf.is_floating_point() and leaf.dim() and len(leaf) == count for leaf in leaves)
+
+
+def _close(state, other) -> bool:
+    """Are two states the same, to 1e-5?"""
+    pairs = zip(_leaves(state), _leaves(other), strict=True)
+    return all(torch.allclose(a, b, rtol=1e-5, atol=1e-5) for a, b in pairs)
 
 
 def report(losses: Tensor, text: str, token_ids: Tensor, tokenizer) -> dict:

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from shared.console import LearnerError, nearest, positive_float, say
+from shared.console import LearnerError, nearest, positive_float, positive_int, say
 from shared.results import Result
 
 COLUMNS = ["preset", "corpus", "tokens", "parameters", "loss, nats per token", "bits per character", "perplexity",
@@ -32,6 +32,7 @@ def tabulate(lesson: Path, presets: dict[str, dict], description: str, usual: It
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", metavar="PRESET", help=f"some of {', '.join(presets)}")
     parser.add_argument("--minutes", type=positive_float, help="a budget for each, instead of its full schedule")
+    parser.add_argument("--batch-size", type=positive_int, help="for each, instead of its own; the table says so")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (%(default)s)")
     parser.add_argument("--no-training", action="store_true", help="only tabulate the runs in checkpoints/")
     args = parser.parse_args()
@@ -46,6 +47,8 @@ def tabulate(lesson: Path, presets: dict[str, dict], description: str, usual: It
         command += ["--device", args.device]
         if args.minutes:
             command += ["--minutes", str(args.minutes)]
+        if args.batch_size:
+            command += ["--batch-size", str(args.batch_size)]
         if not args.no_training:
             say(f"trains     {name}")
             subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
@@ -62,9 +65,10 @@ def tabulate(lesson: Path, presets: dict[str, dict], description: str, usual: It
 
 
 def row_of(name: str, preset: dict, summary: dict) -> list:
-    """One row of the table, from a run's summary.json; where the schedule was cut short, the steps say of how many."""
-    full, perplexity = preset["steps"], summary.get("val_perplexity")
+    """One row of the table, from a run's summary.json; where schedule or batch were cut short, the steps say so."""
+    full, batch, perplexity = preset["steps"], summary["settings"]["batch_size"], summary.get("val_perplexity")
     steps = f"{summary['steps']:,}" + (f" of {full:,}" if summary["steps"] != full else "")
+    steps += f", batch {batch}" if batch != preset["batch_size"] else ""
     return [name, summary["dataset"], summary["tokenizer"], summary["parameters"], summary["val_loss"],
             summary["val_bits_per_char"], perplexity and f"{perplexity:.1f}", summary["floor"], summary["train_loss"],
             steps, f"{summary['train_seconds'] / 60:.1f}", summary["threads"]]  # fmt: skip

@@ -82,6 +82,45 @@ def test_reset_forgets_at_every_chunk():
     assert torch.equal(carried[:10], reset[:10]) and not torch.allclose(carried[10:], reset[10:])
 
 
+class Fading(torch.nn.Module):
+    """A random recurrence that forgets by a factor of `keep` at each step: 1.0 never does. Counts what it is asked."""
+
+    def __init__(self, keep: float, size: int = 4):
+        super().__init__()
+        draw = torch.Generator().manual_seed(2)
+        self.keep, self.asked = keep, 0
+        self.embedding, self.out = (torch.randn(VOCAB_SIZE, size, generator=draw) for _ in range(2))
+
+    def forward(self, token_ids, state=None):
+        h, logits = torch.zeros(len(token_ids), self.out.shape[1]) if state is None else state["h"], []
+        for tokens in token_ids.unbind(1):
+            h = self.keep * h + self.embedding[tokens]
+            logits.append(h @ self.out.t())
+        self.asked += token_ids.shape[1]
+        return torch.stack(logits, dim=1), {"h": h}
+
+
+@pytest.mark.parametrize(("keep", "steps"), [(0.0, (50, 70)), (0.5, (60, 90)), (0.97, (300, 800)), (1.0, (390, 410))])
+@pytest.mark.parametrize("length", [401, 407, 400])
+def test_parts_side_by_side_are_the_text_in_one_go(keep, steps, length):
+    """Whatever the model forgets, and however fast; what fades soon takes little more than one reading of a part."""
+    token_ids = torch.randint(VOCAB_SIZE, (length,), generator=torch.Generator().manual_seed(1))
+    one, many = Fading(keep), Fading(keep)
+    right = evaluation.token_losses(one, token_ids, chunk_length=length)
+    losses = evaluation.token_losses(many, token_ids, chunk_length=16, parts=8)
+    torch.testing.assert_close(losses, right, rtol=1e-4, atol=1e-4)
+    assert one.asked == length - 1 and steps[0] <= many.asked <= steps[1]
+
+
+def test_a_state_that_is_no_vector_is_read_in_one_go():
+    """Token ids (as those of lessons 01 and 02), counters, or nothing."""
+    model, token_ids = Counting(), torch.randint(1, VOCAB_SIZE, (200,), generator=torch.Generator().manual_seed(5))
+    right = evaluation.token_losses(model, token_ids, chunk_length=200)
+    torch.testing.assert_close(evaluation.token_losses(model, token_ids, chunk_length=16, parts=8), right)
+    torch.testing.assert_close(evaluation.token_losses(Certain(), token_ids, chunk_length=16, parts=8),
+                               evaluation.token_losses(Certain(), token_ids, chunk_length=200))  # fmt: skip
+
+
 def test_targets_are_the_next_tokens():
     losses = evaluation.token_losses(Certain(), torch.tensor([4, 5, 6, 0, 0, 1]), chunk_length=2)
     assert losses.tolist() == pytest.approx([0, 0, 0, 100, 0], abs=1e-4)
