@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 import torch
+from attention import LSTMAttentionConfig, LSTMAttentionLM
 from model import LSTMLM, LSTMConfig
 
 from shared.console import run, sampling_flags, say, warn
@@ -16,9 +17,11 @@ LESSON = Path(__file__).resolve().parent
 
 
 def load(path: Path):
-    """The model and its tokenizer, from a checkpoint of this lesson."""
+    """The model, with attention or without, and its tokenizer, from a checkpoint of this lesson."""
     checkpoint = load_checkpoint(path, LESSON.name)
-    model = LSTMLM(LSTMConfig(**checkpoint["config"]))
+    config = checkpoint["config"]
+    attends = "attention" in config  # of train_attention.py
+    model = LSTMAttentionLM(LSTMAttentionConfig(**config)) if attends else LSTMLM(LSTMConfig(**config))
     model.load_state_dict(checkpoint["weights"])
     return model.eval(), tokenizer_from_dict(checkpoint["tokenizer"])
 

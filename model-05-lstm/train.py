@@ -10,6 +10,7 @@
 import argparse
 import copy
 import math
+import sys
 import time
 from dataclasses import asdict, fields
 from functools import partial
@@ -20,10 +21,22 @@ from model import LSTMLM, LSTMConfig, detach_state
 from torch.nn.functional import cross_entropy
 
 from shared.compute import autocast, choose_device, choose_threads, settle, show_choice
-from shared.console import CtrlC, Progress, common_flags, config_flags, duration, parse, positive_int, run, say
+from shared.console import (
+    CtrlC,
+    LearnerError,
+    Progress,
+    common_flags,
+    config_flags,
+    duration,
+    parse,
+    positive_int,
+    run,
+    say,
+)
 from shared.data.batching import ContiguousStreams
 from shared.data.tokens import load_tokens
 from shared.evaluation import describe_loss, first_loss, report, token_losses
+from shared.files import relative
 from shared.recall import map_state
 from shared.runs import (
     check_finite,
@@ -58,16 +71,16 @@ PRESETS = {
 }  # fmt: skip
 
 
-def arguments():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    config_flags(parser, LSTMConfig)
+def arguments(config_class=LSTMConfig, presets=PRESETS, description=__doc__):
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    config_flags(parser, config_class)
     parser.add_argument("--chunk-length", type=positive_int, help="steps through which the gradient flows back")
     parser.add_argument("--clip", type=float, help="largest norm of the gradient; 0 leaves it as it is")
     parser.add_argument("--no-carry", action="store_true", help="start every chunk from no state (an experiment)")
     parser.add_argument("--weight-decay", type=float, help="of AdamW")
     parser.add_argument("--warmup", type=positive_int, help="steps until the learning rate is at its highest")
-    common_flags(parser, PRESETS)
-    return parse(parser, PRESETS)
+    common_flags(parser, presets)
+    return parse(parser, presets)
 
 
 def learning_rate(step: int, args) -> float:
@@ -98,20 +111,23 @@ def make_optimizer(model, args) -> torch.optim.Optimizer:
     return torch.optim.AdamW(model.parameters(), **settings)
 
 
-def main() -> None:
-    args = arguments()
-    folder = args.out or LESSON / "checkpoints"
+def main(model_class=LSTMLM, config_class=LSTMConfig, presets=PRESETS, folder=LESSON / "checkpoints",
+         description=__doc__) -> None:  # fmt: skip
+    """(train_attention.py hands in another model, which is trained in the same way.)"""
+    args, names = arguments(config_class, presets, description), [field.name for field in fields(config_class)]
+    folder = args.out or folder
     saved = load_checkpoint(folder / "last.pt", LESSON.name) if args.resume else None
     if saved:  # the flags of that run, and what it decided at its start
+        if set(saved["config"]) != set(names):
+            raise LearnerError(f"{relative(folder / 'last.pt')} is another kind of model: resume with its own script")
         args = argparse.Namespace(**saved["settings"])
     corpus, tokenizer, train_ids, val_ids = load_tokens(args, saved and tokenizer_from_dict(saved["tokenizer"]))
     device = choose_device(args.device)
     args.threads = choose_threads(saved and args.threads)
 
     torch.manual_seed(args.seed)
-    settings = {field.name: getattr(args, field.name) for field in fields(LSTMConfig)[1:]}
-    config = LSTMConfig(tokenizer.vocab_size, **settings)
-    model = LSTMLM(config).to(device)
+    config = config_class(tokenizer.vocab_size, **{name: getattr(args, name) for name in names[1:]})
+    model = model_class(config).to(device)
     optimizer = make_optimizer(model, args)
     loader = ContiguousStreams(train_ids, args.batch_size, args.chunk_length, args.seed)
     if not saved:  # what is decided by measuring is decided here, once, on a copy
@@ -165,12 +181,12 @@ def main() -> None:
                 save_training(folder, "last.pt", training, model, optimizer, loader, step=step, seconds=seconds,
                               losses=losses, val_losses=val_losses, untrained=untrained, state=state)  # fmt: skip
             if ctrl_c.pressed and step < args.steps:
-                go_on = f"python train.py --resume{out_flag(folder, LESSON)}"
+                go_on = f"python {Path(sys.argv[0]).name} --resume{out_flag(folder, LESSON)}"
                 say(f"\nstopped and saved at step {step:,}; go on with: {go_on}")
                 return
 
     tokens_per_step = args.batch_size * args.chunk_length
-    finish(folder, LESSON, args, PRESETS, corpus, tokenizer, model, seconds, tokens_per_step, untrained)
+    finish(folder, LESSON, args, presets, corpus, tokenizer, model, seconds, tokens_per_step, untrained)
 
 
 if __name__ == "__main__":

@@ -93,7 +93,7 @@ def _has_vectors(state, count: int) -> bool:
 def _close(state, other) -> bool:
     """Are two states the same, to 1e-5?"""
     pairs = zip(_leaves(state), _leaves(other), strict=True)
-    return all(torch.allclose(a, b, rtol=1e-5, atol=1e-5) for a, b in pairs)
+    return all(a.shape == b.shape and torch.allclose(a, b, rtol=1e-5, atol=1e-5) for a, b in pairs)
 
 
 def report(losses: Tensor, text: str, token_ids: Tensor, tokenizer) -> dict:

@@ -51,6 +51,15 @@ class Result:
         record(f"{self.lesson.name.split('-')[1]} experiment {Path(sys.argv[0]).stem}")
 
 
+def read_result(lesson: str, name: str) -> dict:
+    """results/NAME.json of any lesson, such as model-01-ngram. LearnerError where it is not there."""
+    path = ROOT / lesson / "results" / f"{name}.json"
+    if not path.exists():
+        script = relative(ROOT / lesson / "experiments" / f"{name}.py")
+        raise LearnerError(f"{relative(path)} is not there: run its experiment first (python {script})")
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
 def relative_script(lesson: Path) -> str:
     """The running script as one names it from its lesson: experiments/orders.py."""
     script = Path(sys.argv[0]).resolve()

@@ -11,13 +11,12 @@ the same budget of 1,500 steps; before and after training. A unit that keeps its
 import copy
 
 import torch
-from inference import read_result
 from short_run import LESSON, carried_loss, new_model, shakespeare, train
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from shared.console import run
-from shared.results import Result
+from shared.results import Result, read_result
 from shared.visualize import plot_lines
 
 STRETCHES, LENGTH, FURTHEST = 128, 200, 150

@@ -3,7 +3,6 @@
 The weights never differ, and nothing is trained here. No experiment by itself: it writes nothing.
 """
 
-import json
 import re
 import sys
 from pathlib import Path
@@ -21,6 +20,7 @@ from shared.data import load_corpus
 from shared.data.tokens import Tokens
 from shared.evaluation import bits_per_character
 from shared.files import relative
+from shared.results import read_result
 from shared.runs import read_metrics
 from shared.sampling import filter_logits
 from shared.text_metrics import real_word_share, repetition
@@ -116,15 +116,6 @@ def training_row(checkpoint: Path, carried: float) -> dict:
         why = f"no metrics.jsonl beside {relative(checkpoint)}, so its training loss is not known"
         raise LearnerError(f"{why}: give a checkpoint in the folder of its run, or train one with {ALPHA}")
     return min(rows, key=lambda row: abs(row["val_loss"] - carried))
-
-
-def read_result(lesson: str, name: str) -> dict:
-    """results/NAME.json of another lesson, such as model-01-ngram. LearnerError where it is not there."""
-    path = LESSON.parent / lesson / "results" / f"{name}.json"
-    if not path.exists():
-        script = relative(LESSON.parent / lesson / "experiments" / f"{name}.py")
-        raise LearnerError(f"{relative(path)} is not there: run its experiment first (python {script})")
-    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def bigram_loss() -> float:
