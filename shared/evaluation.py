@@ -21,48 +21,41 @@ def token_losses(model, token_ids: Tensor, chunk_length: int = 1024, reset: bool
     training = model.training
     model.eval()
     try:
+        losses, state = torch.empty(0, dtype=torch.float64), None
         if len(token_ids) > 8 * chunk_length and chunk_length >= parts and not reset:
-            losses = _side_by_side(model, token_ids, chunk_length, parts)
-            if losses is not None:
-                return losses
-        losses, state = [], None
-        for start in range(0, len(token_ids) - 1, chunk_length):
-            chunk = token_ids[None, start : start + chunk_length + 1]
-            chunk_losses, state = _read(model, chunk, None if reset else state)
-            losses.append(chunk_losses[0])
-        return torch.cat(losses)
+            losses, state = _side_by_side(model, token_ids, chunk_length // parts, parts)
+        rest = [losses]
+        for start in range(len(losses), len(token_ids) - 1, chunk_length):
+            losses, state = _read(model, token_ids[None, start : start + chunk_length + 1], None if reset else state)
+            rest.append(losses[0])
+        return torch.cat(rest)
     finally:
         model.train(training)
 
 
-def _side_by_side(model, token_ids: Tensor, chunk_length: int, parts: int) -> Tensor | None:
-    """token_losses in much fewer steps, where the state is of vectors that fade (None where it is not).
+def _side_by_side(model, token_ids: Tensor, chunk_length: int, parts: int, readings: int = 4) -> tuple[Tensor, object]:
+    """The beginning of a text, in much fewer steps, where the state is of vectors that fade: its losses, and the state.
 
     Equal parts of the text are read at the same time, at first each from no state; then once more, each from the state
     in which the part before it ended, but only until the states are again what they were at that place in the reading
-    before (to 1e-5). From there on nothing would change. In theory this takes as many readings as there are parts.
+    before (to 1e-5). From there on nothing would change. Where they are not yet, after some readings, only the parts
+    that are as they will be count; and where the state is something else than vectors, none.
     """
-    length, size = (len(token_ids) - 1) // parts, chunk_length // parts
+    length = (len(token_ids) - 1) // parts
     texts = token_ids.unfold(0, length + 1, length)[:parts]  # each begins with the token that the one before ends with
     losses, starts, before = torch.empty(parts, length, dtype=torch.float64), None, []
-    for first in range(parts):  # the parts before it are as they will be
+    for first in range(min(readings, parts)):  # the parts before it are as they will be
         state, states = starts, []
-        for number, begin in enumerate(range(0, length, size)):
-            chunk = texts[first:, begin : begin + size + 1]
-            losses[first:, begin : begin + size], state = _read(model, chunk, state)
-            if not _has_vectors(state, len(chunk)):
-                return None
+        for number, begin in enumerate(range(0, length, chunk_length)):
+            stop = min(begin + chunk_length, length)
+            losses[first:, begin:stop], state = _read(model, texts[first:, begin : stop + 1], state)
+            if not _has_vectors(state, parts - first):
+                return losses[:0, 0], None
             if before and _close(state, _rows(before[number], slice(1, None))):
-                break
+                return losses.flatten(), _rows(before[-1], slice(-1, None))
             states.append(state)
-        if len(states) < len(before):  # all parts met what was read before, and would go on like it
-            break
         before, starts = states, _rows(state, slice(-1))
-    read = parts * length
-    if read == len(token_ids) - 1:
-        return losses.flatten()
-    rest, _ = _read(model, token_ids[None, read:], _rows(before[-1], slice(-1, None)))
-    return torch.cat([losses.flatten(), rest[0]])
+    return losses[: first + 1].flatten(), _rows(state, slice(1))
 
 
 def _read(model, token_ids: Tensor, state) -> tuple[Tensor, object]:
