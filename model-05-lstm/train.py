@@ -21,22 +21,10 @@ from model import LSTMLM, LSTMConfig, detach_state
 from torch.nn.functional import cross_entropy
 
 from shared.compute import autocast, choose_device, choose_threads, settle, show_choice
-from shared.console import (
-    CtrlC,
-    LearnerError,
-    Progress,
-    common_flags,
-    config_flags,
-    duration,
-    parse,
-    positive_int,
-    run,
-    say,
-)
+from shared.console import CtrlC, Progress, common_flags, config_flags, duration, parse, positive_int, run, say
 from shared.data.batching import ContiguousStreams
 from shared.data.tokens import load_tokens
 from shared.evaluation import describe_loss, first_loss, report, token_losses
-from shared.files import relative
 from shared.recall import map_state
 from shared.runs import (
     check_finite,
@@ -116,10 +104,8 @@ def main(model_class=LSTMLM, config_class=LSTMConfig, presets=PRESETS, folder=LE
     """(train_attention.py hands in another model, which is trained in the same way.)"""
     args, names = arguments(config_class, presets, description), [field.name for field in fields(config_class)]
     folder = args.out or folder
-    saved = load_checkpoint(folder / "last.pt", LESSON.name) if args.resume else None
+    saved = load_checkpoint(folder / "last.pt", LESSON.name, config_class) if args.resume else None
     if saved:  # the flags of that run, and what it decided at its start
-        if set(saved["config"]) != set(names):
-            raise LearnerError(f"{relative(folder / 'last.pt')} is another kind of model: resume with its own script")
         args = argparse.Namespace(**saved["settings"])
     corpus, tokenizer, train_ids, val_ids = load_tokens(args, saved and tokenizer_from_dict(saved["tokenizer"]))
     device = choose_device(args.device)

@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import time
+from dataclasses import fields
 from pathlib import Path
 
 import torch
@@ -58,8 +59,11 @@ def save_checkpoint(path: Path, lesson: str, model, config: dict, tokenizer, **r
     write_atomically(path, write)
 
 
-def load_checkpoint(path: Path, lesson: str) -> dict:
-    """Read a checkpoint of this lesson, wherever it was made, to the CPU. Raises LearnerError if it cannot be used."""
+def load_checkpoint(path: Path, lesson: str, config_class: type | None = None) -> dict:
+    """Read a checkpoint of this lesson, wherever it was made, to the CPU. Raises LearnerError if it cannot be used.
+
+    Given a config_class, it must hold a model with just these settings: a lesson may have more than one kind.
+    """
     if not path.exists():
         raise LearnerError(f"no checkpoint at {relative(path)}: train first (python train.py) or give --checkpoint")
     try:
@@ -72,6 +76,8 @@ def load_checkpoint(path: Path, lesson: str) -> dict:
         raise LearnerError(f"{relative(path)} is not a checkpoint of this course: give one that a train.py wrote")
     if checkpoint["lesson"] != lesson:
         raise LearnerError(f"{relative(path)} belongs to {checkpoint['lesson']}, not to {lesson}: open it there")
+    if config_class and set(checkpoint["config"]) != {field.name for field in fields(config_class)}:
+        raise LearnerError(f"{relative(path)} is another kind of model: open it with the script that trained it")
     return checkpoint
 
 

@@ -98,10 +98,10 @@ def main() -> None:
         score = "    -" if row["bleu"] is None else f"{row['bleu']:5.1f}"
         say(f"{row['low']:>5} to {row['high']:<4}  {row['sentences']:>9}  {row['exact']:>11.1%}  {score}")
     say(f"\nexact match  {exact_match(texts, references):.1%}")
-    if bleu_or_none(texts, references) is None:
-        say("BLEU         needs sacrebleu: type  python -m pip install sacrebleu")
-    else:
+    try:
         say("BLEU         {:.1f}   ({})".format(*bleu(texts, references)))
+    except LearnerError as error:
+        say(f"             {error}")
     record("04 translation/evaluate")
 
 
