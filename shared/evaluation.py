@@ -15,14 +15,18 @@ from shared.recall import map_state
 def token_losses(model, token_ids: Tensor, chunk_length: int = 1024, reset: bool = False, parts: int = 32) -> Tensor:
     """-log P of each token of a text (N,) but the first, in nats: (N-1,) float64 on the CPU.
 
-    The state is carried from chunk to chunk, as in generation; with reset=True every chunk starts from no state. A long
-    text is read by a recurrent model in several parts at once, as `_side_by_side` says; the losses are the same.
+    The state is carried from chunk to chunk, as in generation; with reset=True every chunk starts from no state.
+    Several parts of a long text are read at once where the losses are the same: chunks that start from no state, and
+    of a recurrent model what `_side_by_side` says.
     """
     training = model.training
     model.eval()
     try:
         losses, state = torch.empty(0, dtype=torch.float64), None
-        if len(token_ids) > 8 * chunk_length and chunk_length >= parts and not reset:
+        if reset and len(token_ids) > chunk_length:
+            chunks = token_ids.unfold(0, chunk_length + 1, chunk_length).split(max(1, 2048 // chunk_length))
+            losses = torch.cat([_read(model, some, None)[0].flatten() for some in chunks])
+        elif len(token_ids) > 8 * chunk_length and chunk_length >= parts:
             losses, state = _side_by_side(model, token_ids, chunk_length // parts, parts)
         rest = [losses]
         for start in range(len(losses), len(token_ids) - 1, chunk_length):

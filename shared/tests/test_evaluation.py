@@ -74,9 +74,9 @@ def test_the_cut_into_chunks_does_not_matter(token_ids, chunk_length):
 
 def test_reset_forgets_at_every_chunk():
     model = Counting()
-    token_ids = torch.randint(1, VOCAB_SIZE, (41,), generator=torch.Generator().manual_seed(5))
+    token_ids = torch.randint(1, VOCAB_SIZE, (44,), generator=torch.Generator().manual_seed(5))
     reset = evaluation.token_losses(model, token_ids, chunk_length=10, reset=True)
-    chunks = [by_hand(model, token_ids[start : start + 11]) for start in range(0, 40, 10)]
+    chunks = [by_hand(model, token_ids[start : start + 11]) for start in range(0, 43, 10)]
     torch.testing.assert_close(reset, torch.cat(chunks), rtol=0, atol=1e-5)
     carried = evaluation.token_losses(model, token_ids, chunk_length=10)
     assert torch.equal(carried[:10], reset[:10]) and not torch.allclose(carried[10:], reset[10:])
