@@ -2,9 +2,14 @@
 
 import contextlib
 import ctypes
+import importlib.util
 import os
+import shutil
+import sys
+import sysconfig
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import torch
 
@@ -78,6 +83,21 @@ def autocast(precision: str, device: torch.device):
     if precision == "bf16":
         return torch.autocast(device.type, dtype=torch.bfloat16)
     return contextlib.nullcontext()
+
+
+def compiled(model, device: torch.device):
+    """The model through torch.compile, with the same weights. Raises LearnerError where what that needs is not here."""
+    compiler = os.environ.get("CXX") or {"darwin": "clang++", "win32": "cl"}.get(sys.platform, "g++")
+    headers = Path(sysconfig.get_path("include")) / "Python.h"
+    needed = {
+        f"a C++ compiler ({compiler})": shutil.which(compiler),
+        f"Python's headers ({headers})": headers.exists(),
+        "the package triton": device.type != "cuda" or importlib.util.find_spec("triton"),
+    }
+    for what, is_here in needed.items():
+        if not is_here:
+            raise LearnerError(f"--compile needs {what}, which is not here: install it, or leave --compile out")
+    return torch.compile(model)
 
 
 def seconds_of(work: Callable[[], None], seconds: float) -> float:

@@ -37,6 +37,32 @@ def token_losses(model, token_ids: Tensor, chunk_length: int = 1024, reset: bool
         model.train(training)
 
 
+@torch.no_grad()
+def sliding_losses(model, token_ids: Tensor, context_length: int, stride: int) -> Tensor:
+    """-log P of each token of a text (N,) but the first, in nats: (N-1,) float64 on the CPU; from overlapping windows.
+
+    Windows of context_length tokens, each read from no state, begin every `stride` tokens, and of each but the first
+    only the losses of its last `stride` tokens count. So every token is scored once, and from the first window on with
+    more than context_length - stride tokens before it. ValueError for a stride below 1 or above context_length.
+    """
+    if not 1 <= stride <= context_length:
+        raise ValueError(f"a stride of {stride}: must be from 1 to {context_length}")
+    if len(token_ids) - 1 <= context_length:
+        return token_losses(model, token_ids, context_length, reset=True)
+    training = model.training
+    model.eval()
+    try:
+        windows = token_ids.unfold(0, context_length + 1, stride).split(max(1, 2048 // context_length))
+        read = torch.cat([_read(model, some, None)[0] for some in windows])
+        losses = [read[0], read[1:, -stride:].flatten()]
+        left = len(token_ids) - 1 - len(read[0]) - len(losses[1])
+        if left:  # fewer than stride: one window more, which ends with the text
+            losses.append(_read(model, token_ids[None, -context_length - 1 :], None)[0][0, -left:])
+        return torch.cat(losses)
+    finally:
+        model.train(training)
+
+
 def _side_by_side(model, token_ids: Tensor, chunk_length: int, parts: int, readings: int = 4) -> tuple[Tensor, object]:
     """The beginning of a text, in much fewer steps, where the state is of vectors that fade: its losses, and the state.
 

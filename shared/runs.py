@@ -192,8 +192,11 @@ def conclude(folder: Path, lesson: Path, summary: dict, args, preset: dict) -> N
 
 
 def finish(folder: Path, lesson: Path, args, presets: dict, corpus, tokenizer, model, seconds: float,
-           tokens_per_step: int, first_loss: float) -> None:  # fmt: skip
-    """After the last step of a train.py: loss.png, summary.json from all that was logged, and the last lines."""
+           tokens_per_step: int, first_loss: float, context_policy: str = "carried state", **more) -> None:  # fmt: skip
+    """After the last step of a train.py: loss.png, summary.json from all that was logged, and the last lines.
+
+    context_policy: what a token of the validation split sees of those before it. more: other entries of the summary.
+    """
     rows, samples = read_metrics(folder), (folder / "samples.txt").read_text(encoding="utf-8")
     floor = corpus.floor["val"] if corpus.floor and tokenizer.lossless else None  # nats per character
     plot_loss(folder / "loss.png", rows, {"floor": floor} if floor and tokenizer.name == "char" else None)
@@ -205,9 +208,9 @@ def finish(folder: Path, lesson: Path, args, presets: dict, corpus, tokenizer, m
         tokens_seen=tokens_seen, train_seconds=seconds, tokens_per_second=tokens_seen / seconds,
         **{key: value for key, value in best.items() if key.startswith("val_")}, val_loss_last=rows[-1]["val_loss"],
         train_loss=rows[-1]["train_loss"], first_loss=first_loss, floor=floor,
-        context_policy="carried state", sample=describe(samples.split("--- step ")[-1].split("\n", 1)[1], corpus.train),
+        context_policy=context_policy, sample=describe(samples.split("--- step ")[-1].split("\n", 1)[1], corpus.train),
         seed=args.seed, device=next(model.parameters()).device.type, precision=args.precision, preset=args.preset,
-        settings=plain(args),
+        settings=plain(args), **more,
     )  # fmt: skip
     conclude(folder, lesson, summary, args, presets[args.preset])
     record(f"{lesson.name[6:8]} run")

@@ -125,3 +125,22 @@ def plot_text_heatmap(path: Path, text: str, rows: dict[str, Sequence[float]], t
         ax.set_xticks([])
         ax.set_yticks([])
     save(fig, path)
+
+
+def plot_attention(path: Path, pieces: Sequence[str], weights, title: str) -> None:
+    """Who looks at whom among these tokens: weights (T, T), a row for each that looks. Small ones are made visible."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+    from matplotlib.colors import PowerNorm
+
+    side = 2.2 + 0.16 * len(pieces)
+    fig, ax = plt.subplots(figsize=(side + 0.8, side), dpi=110, layout="constrained")
+    image = ax.imshow(weights, cmap="OrRd", norm=PowerNorm(0.5, 0, 1))
+    ax.set_xticks(range(len(pieces)), pieces, rotation=90 if max(map(len, pieces)) > 2 else 0, parse_math=False)
+    ax.set_yticks(range(len(pieces)), pieces, parse_math=False)
+    ax.tick_params(length=0, labeltop=True, labelsize=7, labelfontfamily="DejaVu Sans Mono")
+    ax.set(title=title, xlabel="what is looked at", ylabel="the token that looks")
+    fig.colorbar(image, ax=ax, shrink=0.5, label="weight")
+    save(fig, path)

@@ -57,6 +57,25 @@ def test_autocast_computes_products_in_the_precision_asked_for():
             assert (a @ a).dtype == dtype
 
 
+def test_what_compiling_needs_is_looked_for_before(tmp_path, monkeypatch):
+    """A compiler (CXX names another one), Python's headers, on a GPU triton: the line names what is missing."""
+    model = torch.nn.Linear(2, 2)
+    monkeypatch.setattr(compute.torch, "compile", lambda model: ("compiled", model))
+    monkeypatch.setattr(compute.shutil, "which", lambda name: name if name == "my-compiler" else None)
+    monkeypatch.setattr(compute.sysconfig, "get_path", lambda name: str(tmp_path))
+    monkeypatch.setattr(compute.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.delenv("CXX", raising=False)
+    with pytest.raises(LearnerError, match=r"C\+\+ compiler \((g\+\+|clang\+\+|cl)\).*leave --compile out"):
+        compute.compiled(model, torch.device("cpu"))
+    monkeypatch.setenv("CXX", "my-compiler")
+    with pytest.raises(LearnerError, match=r"Python's headers"):
+        compute.compiled(model, torch.device("cpu"))
+    (tmp_path / "Python.h").touch()
+    assert compute.compiled(model, torch.device("cpu")) == ("compiled", model)
+    with pytest.raises(LearnerError, match="triton"):
+        compute.compiled(model, torch.device("cuda"))
+
+
 def test_seconds_of_is_the_median_without_the_first_call(monkeypatch):
     clock = iter([0.0, 0.0, 3.0, 3.0, 3.0, 4.0, 4.0, 4.0, 9.0, 9.0])  # start; before, after, look; three times
     monkeypatch.setattr(compute.time, "perf_counter", lambda: next(clock))

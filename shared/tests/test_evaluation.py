@@ -82,6 +82,43 @@ def test_reset_forgets_at_every_chunk():
     assert torch.equal(carried[:10], reset[:10]) and not torch.allclose(carried[10:], reset[10:])
 
 
+@settings(deadline=None)
+@given(token_ids=texts, data=st.data())
+def test_sliding_windows_score_every_token_once_from_the_first_window_that_has_it(token_ids, data):
+    """By the definition: windows from no state at 0, stride, 2 stride ... and one that ends with the text."""
+    context_length = data.draw(st.integers(1, 70))
+    stride, model, targets = data.draw(st.integers(1, context_length)), Counting(), len(token_ids) - 1
+    losses = evaluation.sliding_losses(model, token_ids, context_length, stride)
+    starts = [*range(0, max(1, targets - context_length), stride), max(0, targets - context_length)]
+    right: list[float] = []
+    for start in starts:
+        window = by_hand(model, token_ids[start : start + context_length + 1]).tolist()
+        right += window[len(right) - start :]
+        assert start == 0 or len(right) - start == context_length
+    assert losses.shape == (targets,) and losses.dtype == torch.float64 and losses.device.type == "cpu"
+    torch.testing.assert_close(losses, torch.tensor(right, dtype=torch.float64), rtol=0, atol=1e-5)
+
+
+def test_sliding_windows_that_do_not_overlap_are_consecutive_windows():
+    token_ids = torch.randint(VOCAB_SIZE, (81,), generator=torch.Generator().manual_seed(5))
+    consecutive = evaluation.token_losses(Counting(), token_ids, chunk_length=10, reset=True)
+    assert torch.equal(evaluation.sliding_losses(Counting(), token_ids, 10, stride=10), consecutive)
+
+
+@pytest.mark.parametrize("stride", [0, 9, -1])
+def test_a_stride_that_would_leave_tokens_out(stride):
+    with pytest.raises(ValueError, match="from 1 to 8"):
+        evaluation.sliding_losses(Counting(), torch.arange(7), 8, stride)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_sliding_is_measured_in_eval_mode_without_gradients_and_the_mode_comes_back(training):
+    model = Counting().train(training)
+    losses = evaluation.sliding_losses(model, torch.arange(14) % VOCAB_SIZE, 4, 2)
+    assert all(call[1:] == (False, False) for call in model.calls) and not losses.requires_grad
+    assert model.training is training
+
+
 class Fading(torch.nn.Module):
     """A random recurrence that forgets by a factor of `keep` at each step: 1.0 never does. Counts what it is asked."""
 

@@ -1,0 +1,100 @@
+"""Muon: momentum for matrices, made orthogonal before it is added (Jordan et al. 2024).
+
+    momentum = beta momentum + gradient                 for each matrix W of (m, n)
+    step     = gradient + beta momentum                 Nesterov's
+    W       -= learning rate sqrt(max(1, m/n)) U V^T    where step = U S V^T, its singular value decomposition
+
+A gradient of a matrix is often nearly of low rank: a few directions are large, and SGD, or Adam with its own step size
+for each entry, follow those. U V^T has the same directions, all of size one. It comes without a decomposition, from
+matrix products only: five Newton-Schulz iterations, each a polynomial of the singular values that moves them towards 1.
+
+The method is for matrices between layers. Embeddings, lm_head, gains and biases stay with AdamW (train.py).
+"""
+
+import math
+
+import torch
+from torch import Tensor
+
+# Jordan's own (kellerjordan.github.io/posts/muon): small singular values grow fast; all end between about 0.7 and 1.2.
+COEFFICIENTS = 3.4445, -4.7750, 2.0315
+
+
+def orthogonalised(matrices: Tensor, iterations: int = 5) -> Tensor:
+    """U V^T, nearly, of each matrix U S V^T of (..., m, n).
+
+    One iteration takes each singular value s to a s + b s^3 + c s^5: (X X^T) X has the same U and V, and s^3.
+    """
+    a, b, c = COEFFICIENTS
+    wide = matrices.shape[-2] <= matrices.shape[-1]
+    x = matrices if wide else matrices.mT  # the products X X^T are then the smaller ones
+    x = x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)  # no singular value is above 1
+    for _ in range(iterations):
+        squared = x @ x.mT
+        x = a * x + (b * squared + c * squared @ squared) @ x
+    return x if wide else x.mT
+
+
+class Muon(torch.optim.Optimizer):
+    """The optimiser for matrices. A group's "parts": so many matrices lie one under another in each, and are apart."""
+
+    def __init__(self, params, lr: float = 0.02, momentum: float = 0.95, weight_decay: float = 0.0):
+        super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay, "parts": 1})
+
+    @torch.no_grad()
+    def step(self) -> None:
+        """One step from the gradients that are there."""
+        for group in self.param_groups:
+            for weight in group["params"]:
+                if weight.grad is None:
+                    continue
+                if not self.state[weight]:
+                    self.state[weight]["momentum"] = torch.zeros_like(weight)
+                momentum = self.state[weight]["momentum"].mul_(group["momentum"]).add_(weight.grad)
+                step = weight.grad + group["momentum"] * momentum
+                step = orthogonalised(step.unflatten(0, (group["parts"], -1)))  # (parts, m, n)
+                size = math.sqrt(max(1, step.shape[1] / step.shape[2]))
+                weight.mul_(1 - group["lr"] * group["weight_decay"])  # as in AdamW
+                weight.add_(step.flatten(0, 1), alpha=-group["lr"] * size)
+
+
+class Together:
+    """Several optimisers, each with parameters of its own, used as one."""
+
+    def __init__(self, *optimizers: torch.optim.Optimizer):
+        self.optimizers = optimizers
+
+    @property
+    def param_groups(self) -> list[dict]:
+        return [group for optimizer in self.optimizers for group in optimizer.param_groups]
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        for optimizer in self.optimizers:
+            optimizer.zero_grad(set_to_none)
+
+    def step(self) -> None:
+        for optimizer in self.optimizers:
+            optimizer.step()
+
+    def state_dict(self) -> dict:
+        return {"optimizers": [optimizer.state_dict() for optimizer in self.optimizers]}
+
+    def load_state_dict(self, state: dict) -> None:
+        for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(saved)
+
+
+def matrices_of(model) -> tuple[list[dict], list[Tensor]]:
+    """The matrices in the blocks of a TransformerLM, as groups for Muon, and all its other parameters.
+
+    W_q, W_k and W_v lie one under another, and so do SwiGLU's gate and value.
+    """
+    groups = {1: [], 2: [], 3: []}
+    for block in model.blocks:
+        gated = block.feed_forward.activation == "swiglu"
+        groups[3].append(block.attention.qkv.weight)
+        groups[2 if gated else 1].append(block.feed_forward.up.weight)
+        groups[1] += [block.attention.output.weight, block.feed_forward.down.weight]
+    chosen = {id(weight) for weights in groups.values() for weight in weights}
+    rest = [weight for weight in model.parameters() if id(weight) not in chosen]
+    return [{"params": weights, "parts": parts} for parts, weights in groups.items() if weights], rest

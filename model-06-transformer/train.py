@@ -1,0 +1,200 @@
+"""Train lesson 06: Transformers on random windows of a text.
+
+    python train.py                             the default, in 5 to 10 minutes on two cores
+    python train.py --preset quick              half a minute
+    python train.py --preset mini               as in Vaswani et al. 2017, scaled to a CPU
+    python train.py --preset gpt                GPT-2's choices: up to an hour on a CPU, and sizes for a GPU below
+    python train.py --preset modern             what came later, and Muon (muon.py)
+"""
+
+import argparse
+import copy
+import math
+import time
+from dataclasses import asdict, fields
+from functools import partial
+from pathlib import Path
+
+import torch
+from model import TransformerConfig, TransformerLM
+from muon import Muon, Together, matrices_of
+from torch.nn.functional import cross_entropy
+
+from shared.compute import autocast, choose_device, choose_threads, compiled, settle, show_choice
+from shared.console import CtrlC, Progress, common_flags, config_flags, duration, parse, positive_int, run, say
+from shared.data.batching import RandomWindows
+from shared.data.tokens import load_tokens
+from shared.evaluation import describe_loss, first_loss, report, sliding_losses, token_losses
+from shared.runs import (
+    check_finite,
+    finish,
+    load_checkpoint,
+    log_metrics,
+    out_flag,
+    plain,
+    restore,
+    save_checkpoint,
+    save_training,
+    start_run,
+    trim_metrics,
+    write_sample,
+)
+from shared.tokenizers import tokenizer_from_dict
+
+LESSON = Path(__file__).resolve().parent
+BASE = {"learning_rate": 2e-3, "weight_decay": 0.1, "warmup": 100, "clip": 1.0, "batch_size": 32,
+        "context_length": 128, "embedding_dim": 192, "num_layers": 4, "num_heads": 6}  # fmt: skip
+PRESETS = {
+    "default": BASE | {"steps": 1600, "dropout": 0.1},
+    "quick": BASE | {"steps": 700, "learning_rate": 3e-3, "context_length": 64, "embedding_dim": 96, "num_layers": 3},
+    # Vaswani et al. 2017, sections 3 and 5; the decoder alone. Scaled to a CPU: 4 layers of 192 and 6 heads instead of
+    # 6 of 512 and 8; 1,600 steps instead of 100,000, 200 of warm-up instead of 4,000; a rate below that formula's 5e-3.
+    "mini": BASE | {"steps": 1600, "learning_rate": 1e-3, "warmup": 200, "decay": "inverse_sqrt", "weight_decay": 0.0,
+                    "label_smoothing": 0.1, "clip": 0.0, "dropout": 0.1, "post_norm": True, "positions": "sinusoidal",
+                    "activation": "relu", "tied": True},
+    # Radford et al. 2019; dropout as in their first GPT (2018). For a GPU: --embedding-dim 768 --num-layers 12
+    # --num-heads 12 --context-length 1024 --tokenizer bpe --vocab-size 50257 is GPT-2, of 124 million parameters;
+    # --embedding-dim 384 --num-heads 6 --batch-size 64 --steps 5000 --dropout 0.2 is nanoGPT's for Shakespeare.
+    "gpt": BASE | {"steps": 4000, "learning_rate": 1e-3, "batch_size": 16, "context_length": 256, "embedding_dim": 256,
+                   "num_layers": 6, "num_heads": 8, "dropout": 0.1, "attention_dropout": 0.1, "tied": True},
+    "modern": BASE | {"steps": 2000, "learning_rate": 3e-3, "optimizer": "muon", "weight_decay": 0.01,
+                      "decay": "linear", "batch_size": 16, "context_length": 256, "dropout": 0.1, "positions": "rotary",
+                      "norm": "rms", "qk_norm": True, "activation": "squared_relu", "no_bias": True, "bigrams": 5000,
+                      "token_shift": True},
+    "ladder": BASE | {"steps": 4000, "dataset": "fables", "context_length": 256, "embedding_dim": 78, "num_layers": 3},
+}  # fmt: skip
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    config_flags(parser, TransformerConfig)
+    add = parser.add_argument
+    add("--accumulate", type=positive_int, default=1, help="batches that make one step (%(default)s)")
+    add("--optimizer", choices=("adamw", "muon"), default="adamw", help="muon: for the blocks' matrices (%(default)s)")
+    add("--muon-lr", type=float, default=0.02, help="learning rate of Muon's matrices (%(default)s)")
+    add("--weight-decay", type=float, help="of matrices")
+    add("--label-smoothing", type=float, default=0.0, help="in the training loss, shared by all tokens (%(default)s)")
+    add("--clip", type=float, help="largest norm of the gradient; 0 leaves it as it is")
+    add("--warmup", type=positive_int, help="steps until the learning rate is at its highest")
+    add("--decay", choices=("cosine", "linear", "inverse_sqrt"), default="cosine", help="what follows (%(default)s)")
+    add("--compile", action="store_true", help="let torch.compile write the step anew (it needs a C++ compiler)")
+    common_flags(parser, PRESETS)
+    return parse(parser, PRESETS)
+
+
+def share_of_rate(step: int, args) -> float:
+    """Of the highest learning rate: up in a straight line, then down along a cosine to a twentieth (Loshchilov & Hutter
+    2017), in a straight line to 0, or as 1/sqrt(step) (Vaswani et al. 2017, section 5.3)."""
+    warm, done = min(1.0, (step + 1) / args.warmup), step / args.steps
+    if args.decay == "inverse_sqrt":
+        return min(warm, math.sqrt(args.warmup / (step + 1)))
+    return warm * (1 - done if args.decay == "linear" else 0.525 + 0.475 * math.cos(math.pi * done))
+
+
+def train_step(model, optimizer, batch, accumulate, clip, smoothing, device, precision) -> float:
+    """One step of gradient descent; returns the training loss in nats per token. The batch is read in `accumulate`
+    equal parts, one after another, to save memory: their gradients add up to its own."""
+    optimizer.zero_grad(set_to_none=True)
+    total = 0.0
+    for inputs, targets in zip(batch.inputs.chunk(accumulate), batch.targets.chunk(accumulate), strict=True):
+        with autocast(precision, device):
+            logits, _ = model(inputs.to(device))
+        loss = cross_entropy(logits.flatten(0, 1), targets.to(device).flatten(), label_smoothing=smoothing)
+        (loss / accumulate).backward()
+        total += loss.item() / accumulate
+    if clip:  # Pascanu et al. 2013, section 3.2
+        torch.nn.utils.clip_grad_norm_(model.parameters(), clip)
+    with autocast(precision, device):  # Muon's products
+        optimizer.step()
+    return total
+
+
+def make_optimizer(model, args):
+    """AdamW (Loshchilov & Hutter 2019), or Muon for the blocks' matrices, AdamW for the rest; only matrices decay."""
+    groups, rest = matrices_of(model) if args.optimizer == "muon" else ([], list(model.parameters()))
+    matrices, others = ([weight for weight in rest if (weight.dim() >= 2) == is_one] for is_one in (True, False))
+    decays = [{"params": matrices, "weight_decay": args.weight_decay}, {"params": others, "weight_decay": 0.0}]
+    adamw = torch.optim.AdamW(decays, lr=args.learning_rate, betas=(0.9, 0.99))
+    return Together(adamw, Muon(groups, args.muon_lr, weight_decay=args.weight_decay)) if groups else adamw
+
+
+def main() -> None:
+    args = arguments()
+    folder = args.out or LESSON / "checkpoints"
+    saved = load_checkpoint(folder / "last.pt", LESSON.name, TransformerConfig) if args.resume else None
+    if saved:  # the flags of that run, and what it decided at its start
+        args = argparse.Namespace(**saved["settings"])
+    corpus, tokenizer, train_ids, val_ids = load_tokens(args, saved and tokenizer_from_dict(saved["tokenizer"]))
+    device = choose_device(args.device)
+    args.threads = choose_threads(saved and args.threads)
+
+    torch.manual_seed(args.seed)
+    settings = {field.name: getattr(args, field.name) for field in fields(TransformerConfig)[1:]}
+    config = TransformerConfig(tokenizer.vocab_size, **settings)
+    model = TransformerLM(config).to(device)
+    network = compiled(model, device) if args.compile else model  # the same weights; it is only trained with
+    optimizer = make_optimizer(model, args)
+    windows, more = args.batch_size * args.accumulate, (args.accumulate, args.clip, args.label_smoothing)
+    loader = RandomWindows(train_ids, windows, args.context_length, args.seed)
+    if not saved:  # what is decided by measuring is decided here, once, on a copy
+        trial, batch = copy.deepcopy(network), next(RandomWindows(train_ids, windows, args.context_length))
+        trial_step = partial(train_step, trial, make_optimizer(trial, args), batch, *more, device)
+        seconds_per_step = settle(args, device, loader.steps_per_epoch, trial_step)
+        del trial, trial_step
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    say(f"model      {config.num_layers} layer(s) of {config.embedding_dim}, {parameters:,} parameters")
+    show_choice(device, args.precision)
+
+    step, seconds, losses, val_losses, untrained = 0, 0.0, [], [], first_loss(model, val_ids.to(device))
+    if saved:
+        restore(saved, model, optimizer, loader)
+        step, seconds, untrained = saved["step"], saved["seconds"], saved["untrained"]
+        losses, val_losses = saved["losses"], saved["val_losses"]
+        trim_metrics(folder, step)
+        say(f"resumes    at step {step:,} of {args.steps:,}")
+    else:
+        start_run(folder)
+        torch.manual_seed(args.seed)
+        say(f"trains     {args.steps:,} steps, about {duration(args.steps * seconds_per_step)}")
+        say(f"untrained  {untrained:.3f} nats per token; ln(V) = {math.log(tokenizer.vocab_size):.3f}")
+    training = {"lesson": LESSON.name, "config": asdict(config), "tokenizer": tokenizer, "settings": plain(args)}
+    every, progress = max(1, -(-args.steps // 10)), Progress(args.steps, step)
+    with CtrlC() as ctrl_c:
+        while step < args.steps:
+            start = time.perf_counter()
+            for group in optimizer.param_groups:
+                group["lr"] = group.setdefault("initial_lr", group["lr"]) * share_of_rate(step, args)
+            losses.append(train_step(network, optimizer, next(loader), *more, device, args.precision))
+            step, seconds = step + 1, seconds + time.perf_counter() - start
+            check_finite(losses[-1], step, folder)
+            progress.update(step, losses[-1], windows * args.context_length)
+            if step % every == 0 or step == args.steps:
+                found = token_losses(model, val_ids.to(device), args.context_length, reset=True)
+                result = report(found, corpus.val, val_ids, tokenizer)
+                check_finite(result["val_loss"], step, folder)
+                train_loss, losses = sum(losses) / len(losses), []
+                log_metrics(folder, step=step, train_loss=train_loss, **result)
+                sample = write_sample(folder, model, tokenizer, step, result["val_loss"], args.seed)
+                progress.clear()
+                say(f"\nstep {step:,}: training {train_loss:.4f}, validation {describe_loss(result)}\n{sample}")
+                val_losses.append(result["val_loss"])
+                if min(val_losses) == val_losses[-1]:
+                    save_checkpoint(folder / "best.pt", LESSON.name, model, asdict(config), tokenizer, result=result)
+            if step % every == 0 or step == args.steps or ctrl_c.pressed:
+                save_training(folder, "last.pt", training, model, optimizer, loader, step=step, seconds=seconds,
+                              losses=losses, val_losses=val_losses, untrained=untrained)  # fmt: skip
+            if ctrl_c.pressed and step < args.steps:
+                go_on = f"python train.py --resume{out_flag(folder, LESSON)}"
+                say(f"\nstopped and saved at step {step:,}; go on with: {go_on}")
+                return
+
+    model.load_state_dict(load_checkpoint(folder / "best.pt", LESSON.name)["weights"])
+    stride = -(-args.context_length // 2)
+    sliding = sliding_losses(model, val_ids.to(device), args.context_length, stride).mean().item()
+    say(f"\nsliding window  {sliding:.4f} nats per token, each with half a window before it; consecutive windows:")
+    finish(folder, LESSON, args, PRESETS, corpus, tokenizer, model, seconds, windows * args.context_length, untrained,
+           f"consecutive windows of {args.context_length}", val_loss_sliding=sliding, sliding_stride=stride)
+
+
+if __name__ == "__main__":
+    run(main)
