@@ -6,6 +6,7 @@ import tempfile
 import pytest
 
 os.environ["LM_PROGRESS"] = os.path.join(tempfile.mkdtemp(prefix="lm-progress-"), "progress.json")
+pytest.register_assert_rewrite("shared.tests")  # an assert in what the tests share, too, says what it compared
 
 
 @pytest.fixture
@@ -25,3 +26,23 @@ def type_lines(monkeypatch):
         repl.run("a tiny model")
 
     return run
+
+
+@pytest.fixture
+def shown_by(monkeypatch, capsys, type_lines):
+    """shown_by(repl, *lines): what the shell shows, without colours, greeting and bye, when these lines are typed."""
+    monkeypatch.setenv("NO_COLOR", "1")
+
+    def run(repl, *lines: str | BaseException) -> str:
+        type_lines(repl, *lines)
+        return capsys.readouterr().out.partition("lists the commands.\n")[2].removesuffix("bye\n")
+
+    return run
+
+
+@pytest.fixture
+def painted(monkeypatch):
+    """name -> (pieces, values) of all that shared.repl.paint was to paint."""
+    rows = {}
+    monkeypatch.setattr("shared.repl.paint", lambda name, pieces, values: rows.update({name: (pieces, values)}))
+    return rows

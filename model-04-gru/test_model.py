@@ -1,6 +1,5 @@
 """What proves lesson 04 right. Run: pytest model-04-gru"""
 
-import math
 from pathlib import Path
 
 import pytest
@@ -8,37 +7,22 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
-from torch.nn.functional import cross_entropy
 
-from shared.contract import assert_causal, assert_chunk_invariant
-from shared.evaluation import first_loss
 from shared.lessons import load
+from shared.tests import networks
+from shared.tests.networks import INITS, any_case
 
 lesson = load(Path(__file__).with_name("model.py"))
 GRUConfig, GRULayer, GRULM = lesson.GRUConfig, lesson.GRULayer, lesson.GRULM
-RESETS, INITS, BACKWARDS = (False, True), ("uniform", "xavier", "orthogonal"), ("bptt", "autograd")
+RESETS, BACKWARDS = (False, True), ("bptt", "autograd")
 
 
 @st.composite
 def models(draw):
     """A GRULM of any shape and kind, in eval mode."""
     torch.manual_seed(draw(st.integers(0, 1000)))
-    config = GRUConfig(
-        vocab_size=draw(st.integers(2, 7)),
-        embedding_dim=draw(st.integers(1, 9)),
-        hidden_size=draw(st.integers(1, 9)),
-        num_layers=draw(st.integers(1, 3)),
-        dropout=draw(st.sampled_from((0.0, 0.5))),
-        reset_after=draw(st.booleans()),
-        residual=draw(st.booleans()),
-        init=draw(st.sampled_from(INITS)),
-        backward=draw(st.sampled_from(BACKWARDS)),
-    )
-    return GRULM(config).eval()
-
-
-def random_ids(seed: int, vocab_size: int, batch: int, length: int) -> torch.Tensor:
-    return torch.randint(vocab_size, (batch, length), generator=torch.Generator().manual_seed(seed))
+    reset_after, backward = draw(st.booleans()), draw(st.sampled_from(BACKWARDS))
+    return GRULM(GRUConfig(reset_after=reset_after, backward=backward, **draw(networks.SETTINGS))).eval()
 
 
 # The contract: logits, state = model(token_ids, state)
@@ -47,43 +31,26 @@ def random_ids(seed: int, vocab_size: int, batch: int, length: int) -> torch.Ten
 @given(models(), st.integers(0, 1000), st.integers(1, 3), st.integers(1, 20), st.lists(st.integers(0, 20), max_size=4))
 @settings(max_examples=100, deadline=None)
 def test_chunk_invariance(model, seed, batch, length, cuts):
-    cuts = sorted(min(cut, length) for cut in cuts)
-    token_ids = random_ids(seed, model.config.vocab_size, batch, length)
-    assert_chunk_invariant(model, token_ids, cuts, atol=1e-5)
-    assert_chunk_invariant(model.double(), token_ids, cuts, atol=1e-10)
+    networks.check_chunk_invariance(model, seed, batch, length, cuts)
 
 
 @given(models(), st.integers(0, 1000), st.integers(1, 20), st.integers(0, 20))
 @settings(max_examples=50, deadline=None)
 def test_causality(model, seed, length, place):
-    vocab_size = model.config.vocab_size
-    token_ids, other = random_ids(seed, vocab_size, 2, length), random_ids(seed + 1, vocab_size, 2, length)
-    assert_causal(model, token_ids, min(place, length), other)
+    networks.check_causality(model, seed, length, place)
 
 
 @given(models(), st.integers(1, 4), st.integers(1, 6), st.booleans(), st.booleans())
 @settings(max_examples=60, deadline=None)
 def test_shapes_and_types(model, batch, length, autocast, grad):
-    c = model.config
-    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=autocast), torch.set_grad_enabled(grad):
-        logits, state = model(random_ids(0, c.vocab_size, batch, length))
-        logits, state = model(random_ids(1, c.vocab_size, batch, length), state)
-    assert logits.shape == (batch, length, c.vocab_size) and logits.dtype == torch.float32
-    assert [tuple(h.shape) for h in state] == [(batch, c.hidden_size)] * c.num_layers
-    assert {h.dtype for h in state} == {torch.float32}
+    state = networks.check_shapes_and_types(model, batch, length, autocast, grad)
+    assert [tuple(h.shape) for h in state] == [(batch, model.config.hidden_size)] * model.config.num_layers
 
 
 @given(models(), st.integers(1, 3))
 @settings(max_examples=60, deadline=None)
 def test_one_token_at_a_time_is_the_same_with_and_without_gradient(model, batch):
-    """Without, a step takes a short cut (bptt.step_without_gradient)."""
-    model, token_ids, state, quick = model.double(), random_ids(0, model.config.vocab_size, batch, 6), None, None
-    for token in token_ids.split(1, dim=1):
-        logits, state = model(token, state)
-        with torch.no_grad():
-            quick_logits, quick = model(token, quick)
-        torch.testing.assert_close(quick_logits, logits, atol=1e-10, rtol=1e-10)
-        torch.testing.assert_close(quick, state, atol=1e-10, rtol=1e-10)
+    networks.check_one_token_at_a_time(model, batch)
 
 
 @pytest.mark.parametrize("grad", [True, False])
@@ -92,41 +59,17 @@ def test_one_token_at_a_time_is_the_same_with_and_without_gradient(model, batch)
 @pytest.mark.parametrize("reset_after", RESETS)
 def test_a_state_is_a_new_value_each_time(reset_after, backward, length, grad):
     model = GRULM(GRUConfig(5, 4, 6, reset_after=reset_after, backward=backward))
-    with torch.set_grad_enabled(grad):
-        _, first = model(random_ids(0, 5, 2, length))
-        kept = [h.detach().clone() for h in first]
-        _, second = model(random_ids(1, 5, 2, length), first)
-        if grad:
-            sum(h.sum() for h in second).backward()
-    assert all(torch.equal(h, k) for h, k in zip(first, kept, strict=True))
-    assert {h.data_ptr() for h in first}.isdisjoint(h.data_ptr() for h in second)
+    networks.check_a_state_is_a_new_value_each_time(model, length, grad)
 
 
 def test_each_sequence_has_a_state_of_its_own():
-    model = GRULM(GRUConfig(5, 4, 6)).double()
-    token_ids = random_ids(0, 5, 3, 8)
-    together, state = model(token_ids)
-    for row in range(3):
-        alone, state_alone = model(token_ids[row : row + 1])
-        torch.testing.assert_close(alone[0], together[row])
-        torch.testing.assert_close(state_alone[1][0], state[1][row])
+    networks.check_each_sequence_has_a_state_of_its_own(GRULM(GRUConfig(5, 4, 6)).double())
 
 
 def test_each_layer_has_a_state_of_its_own():
-    """It starts from its own h, hands on its own last h, and one given to another layer is another matter."""
     torch.manual_seed(0)
-    model, token_ids = GRULM(GRUConfig(5, 6, 6, 3)).double(), random_ids(0, 5, 2, 4)
     given = [torch.randn(2, 6).double() for _ in range(3)]
-    logits, state = model(token_ids, given)
-    hidden = model.embedding(token_ids)
-    for layer, h, after in zip(model.layers, given, state, strict=True):
-        hidden, last = layer(hidden, h)
-        torch.testing.assert_close(after, last)
-        torch.testing.assert_close(after, hidden[:, -1])
-    torch.testing.assert_close(logits, model.lm_head(hidden))
-    assert not torch.allclose(model(token_ids, given[::-1])[0], logits)
-    with pytest.raises(ValueError):
-        model(token_ids, given[:1])  # one memory for all layers
+    networks.check_each_layer_has_a_state_of_its_own(GRULM(GRUConfig(5, 6, 6, 3)).double(), given)
 
 
 @pytest.mark.parametrize("reset_after", RESETS)
@@ -136,7 +79,7 @@ def test_each_layer_has_a_state_of_its_own():
 def test_first_loss_is_ln_of_the_vocabulary(reset_after, init, residual, num_layers):
     torch.manual_seed(0)
     model = GRULM(GRUConfig(65, 64, 64, num_layers, 0.2, reset_after, residual, init))
-    assert abs(first_loss(model, random_ids(0, 65, 1, 500)[0]) - math.log(65)) < 0.05
+    networks.check_first_loss(model, within=0.05)
 
 
 @pytest.mark.parametrize("reset_after", RESETS)
@@ -144,44 +87,22 @@ def test_first_loss_is_ln_of_the_vocabulary(reset_after, init, residual, num_lay
 def test_a_tiny_batch_can_be_learnt_by_heart(reset_after, backward):
     torch.manual_seed(0)
     model = GRULM(GRUConfig(8, 16, 32, 2, 0.0, reset_after, residual=True, backward=backward))
-    token_ids = random_ids(0, 8, 4, 13)
-    token_ids[:, 0] = torch.arange(4)  # else nothing would tell the four texts apart at first
-    optimizer = torch.optim.Adam(model.parameters(), lr=2e-2)
-    for _ in range(100):
-        loss = cross_entropy(model(token_ids[:, :-1])[0].flatten(0, 1), token_ids[:, 1:].flatten())
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-    assert loss < 0.02
+    networks.check_a_tiny_batch_can_be_learnt_by_heart(model, steps=100, lr=2e-2)
 
 
 @pytest.mark.parametrize("reset_after", RESETS)
 def test_weights_survive_the_round_trip_and_fit_either_backward(reset_after):
-    model = GRULM(GRUConfig(7, 5, 6, 3, reset_after=reset_after))
-    other = GRULM(GRUConfig(7, 5, 6, 3, reset_after=reset_after, backward="autograd"))
-    other.load_state_dict(model.state_dict())
-    token_ids = random_ids(0, 7, 2, 9)
-    torch.testing.assert_close(other(token_ids)[0], model(token_ids)[0])
+    pair = (GRULM(GRUConfig(7, 5, 6, 3, reset_after=reset_after, backward=backward)) for backward in BACKWARDS)
+    networks.check_weights_survive_the_round_trip(*pair)
 
 
 def test_residual_adds_the_inputs_only_where_sizes_agree():
-    torch.manual_seed(0)
-    token_ids = random_ids(0, 7, 2, 5)
-    for embedding_dim, skips in ((6, 2), (5, 1)):
-        model = GRULM(GRUConfig(7, embedding_dim, 6, 2, residual=True))
-        for layer in model.layers:  # a layer without weights puts out zero: what is left are the connections round it
-            for weight in layer.parameters():
-                nn.init.zeros_(weight)
-        hidden = model.embedding(token_ids) if skips == 2 else torch.zeros(2, 5, 6)
-        torch.testing.assert_close(model(token_ids)[0], model.lm_head(hidden))
+    networks.check_residual(lambda embedding_dim: GRULM(GRUConfig(7, embedding_dim, 6, 2, residual=True)))
 
 
 def test_dropout_acts_in_training_only():
     torch.manual_seed(0)
-    model, token_ids = GRULM(GRUConfig(7, 5, 6, 2, dropout=0.5)), random_ids(0, 7, 2, 5)
-    assert not torch.equal(model(token_ids)[0], model(token_ids)[0])
-    model.eval()
-    assert torch.equal(model(token_ids)[0], model(token_ids)[0])
+    networks.check_dropout_acts_in_training_only(GRULM(GRUConfig(7, 5, 6, 2, dropout=0.5)))
 
 
 @pytest.mark.parametrize(("sizes", "parameters"), [
@@ -299,14 +220,7 @@ def test_uniform_initialisation_is_pytorchs():
 @pytest.mark.parametrize("init", ["xavier", "orthogonal"])
 def test_other_initialisations_treat_each_gate_as_a_matrix_of_its_own(init):
     torch.manual_seed(0)
-    layer = GRULayer(50, 100, init=init).double()
-    for weight_ih, weight_hh in zip(layer.weight_ih.chunk(3), layer.weight_hh.chunk(3), strict=True):
-        assert weight_ih.var().item() == pytest.approx(2 / 150, rel=0.1)
-        if init == "xavier":
-            assert weight_hh.var().item() == pytest.approx(2 / 200, rel=0.1)
-        else:
-            torch.testing.assert_close(weight_hh @ weight_hh.t(), torch.eye(100).double(), atol=1e-5, rtol=0)
-    assert not layer.bias_ih.any() and not layer.bias_hh.any()
+    networks.check_initialisation(GRULayer(50, 100, init=init).double(), init)
 
 
 def test_an_unknown_initialisation_is_refused():
@@ -329,106 +243,46 @@ def test_gradcheck(reset_after):
     assert torch.autograd.gradcheck(recurrence.apply, (inputs, state, *weights))
 
 
-any_case = (
-    st.tuples(*[st.integers(1, 6)] * 4),
-    st.sampled_from(("none", "given")),
-    st.sampled_from(("outputs", "state", "both")),
-    st.integers(0, 1000),
-)
-
-
-def assert_same(one, other, sizes, initial, loss_from, seed):
-    """Two modules called in one way give the same outputs, final state and gradients, to 1e-10."""
-    batch, steps, input_size, hidden_size = sizes
-    inputs = torch.randn(batch, steps, input_size).double().requires_grad_()
-    h0 = torch.randn(batch, hidden_size).double().requires_grad_()
-    weight_outputs = torch.randn(batch, steps, hidden_size).double() * (loss_from != "state")
-    weight_state = torch.randn(batch, hidden_size).double() * (loss_from != "outputs")
-    results = []
-    for module in (one, other):
-        extra = isinstance(module, nn.GRU)  # there the state has an axis of layers in front
-        state = None if initial == "none" else h0[None] if extra else h0
-        outputs, h = module(inputs, state)
-        h = h[0] if extra else h
-        loss = (weight_outputs * outputs).sum() + (weight_state * h).sum()
-        wanted = [inputs, *([h0] if initial == "given" else []), *module.parameters()]
-        results.append([outputs, h, *torch.autograd.grad(loss, wanted)])
-    for found, expected in zip(*results, strict=True):
-        torch.testing.assert_close(found, expected, atol=1e-10, rtol=1e-10)
-
-
-@given(*any_case, st.booleans())
+@given(*any_case("h"), st.integers(0, 1000), st.booleans())
 @settings(max_examples=120, deadline=None)
 def test_by_hand_equals_autograd(sizes, initial, loss_from, seed, reset_after):
     torch.manual_seed(seed)
     by_hand, autograd = (GRULayer(*sizes[2:], reset_after, backward=backward).double() for backward in BACKWARDS)
     autograd.load_state_dict(by_hand.state_dict())
-    assert_same(by_hand, autograd, sizes, initial, loss_from, seed)
+    networks.check_same_results(by_hand, autograd, "h", sizes, initial, loss_from)
 
 
-@given(*any_case, st.sampled_from(BACKWARDS))
+@given(*any_case("h"), st.integers(0, 1000), st.sampled_from(BACKWARDS))
 @settings(max_examples=120, deadline=None)
 def test_parity_with_pytorch(sizes, initial, loss_from, seed, backward):
     torch.manual_seed(seed)
     module = nn.GRU(*sizes[2:], batch_first=True).double()
-    assert_same(GRULayer.from_torch(module, backward), module, sizes, initial, loss_from, seed)
+    networks.check_same_results(GRULayer.from_torch(module, backward), module, "h", sizes, initial, loss_from)
 
 
 @pytest.mark.parametrize("reset_after", RESETS)
-@pytest.mark.parametrize("only", ["outputs", "state"])
+@pytest.mark.parametrize("only", ["outputs", "h"])
 def test_a_loss_may_use_one_of_the_two_results_only(only, reset_after):
-    layer = GRULayer(3, 4, reset_after)
-    outputs, state = layer(torch.randn(2, 5, 3))
-    (outputs if only == "outputs" else state).sum().backward()
-    assert all(weight.grad.any() for weight in layer.parameters())
+    networks.check_a_loss_may_use_one_result_only(GRULayer(3, 4, reset_after), only)
 
 
 @pytest.mark.parametrize("reset_after", RESETS)
 def test_results_and_gradients_have_memory_of_their_own(reset_after):
-    """A state that shared it would keep all outputs alive, gradients that shared it would be clipped twice. And they
-    are laid out as their weights are: else autograd copies them at every step."""
-    layer = GRULayer(3, 4, reset_after)
-    outputs, state = layer(torch.randn(2, 5, 3))
-    assert state.untyped_storage().nbytes() == 2 * 4 * 4
-    weights = list(layer.parameters())
-    gradients = torch.autograd.grad(outputs.sum(), weights)
-    assert len({gradient.untyped_storage().data_ptr() for gradient in gradients}) == 4
-    assert [gradient.stride() for gradient in gradients] == [weight.stride() for weight in weights]
+    networks.check_memory_of_their_own(GRULayer(3, 4, reset_after))
 
 
 @pytest.mark.parametrize("reset_after", RESETS)
 def test_a_second_backward_pass_gives_the_same_gradients(reset_after):
     torch.manual_seed(0)
-    layer = GRULayer(3, 4, reset_after)
-    loss = layer(torch.randn(2, 5, 3))[0].square().sum()
-    first = torch.autograd.grad(loss, list(layer.parameters()), retain_graph=True)
-    second = torch.autograd.grad(loss, list(layer.parameters()))
-    assert all(torch.equal(one, other) for one, other in zip(first, second, strict=True))
+    networks.check_a_second_backward_pass(GRULayer(3, 4, reset_after))
 
 
 @pytest.mark.parametrize("reset_after", RESETS)
 @pytest.mark.parametrize("backward", BACKWARDS)
 def test_gradient_through_a_carried_state(backward, reset_after):
-    """Carried, it reaches back into the chunk before, as if both had been read in one call; detached, it does not."""
     torch.manual_seed(0)
     model = GRULM(GRUConfig(7, 5, 6, 2, reset_after=reset_after, backward=backward)).double()
-    first, second = random_ids(0, 7, 2, 4), random_ids(1, 7, 2, 4)
-
-    def gradients(logits):
-        return torch.autograd.grad(logits.square().sum(), list(model.parameters()))
-
-    whole = gradients(model(torch.cat([first, second], dim=1))[0][:, 4:])
-    _, state = model(first)
-    carried = gradients(model(second, state)[0])
-    detached = lesson.detach_state(model(first)[1])
-    truncated = gradients(model(second, detached)[0])
-    for one, other in zip(whole, carried, strict=True):
-        torch.testing.assert_close(one, other)
-    assert not any(h.requires_grad for h in detached)
-    assert any(not torch.allclose(one, other) for one, other in zip(whole, truncated, strict=True))
-    model.requires_grad_(False)
-    given = [h.clone().requires_grad_() for h in state]
-    assert all(h.any() for h in torch.autograd.grad(model(second, given)[0].square().sum(), given))
+    networks.check_gradient_through_a_carried_state(model, lesson.detach_state)
 
 
 @pytest.mark.parametrize("reset_after", RESETS)
@@ -453,12 +307,7 @@ def test_gradient_of_one_step_to_the_next(reset_after):
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_from_torch_copies_weights_and_dtype(dtype):
-    module = nn.GRU(3, 4, batch_first=True).to(dtype)
-    layer = GRULayer.from_torch(module)
-    torch.testing.assert_close(layer.weight_hh, module.weight_hh_l0)
-    with torch.no_grad():
-        module.weight_hh_l0.zero_()
-    assert layer.weight_hh.dtype == dtype and layer.weight_hh.any() and layer.reset_after
+    assert networks.check_from_torch(GRULayer, nn.GRU(3, 4, batch_first=True).to(dtype)).reset_after
 
 
 @pytest.mark.parametrize(("module", "words"), [
@@ -485,13 +334,4 @@ def test_benchmark_compares_layers_that_compute_the_same():
 @pytest.mark.parametrize("reset_after", [False, True])
 def test_autocast_touches_only_the_products_over_all_steps(reset_after):
     torch.manual_seed(0)
-    layer, inputs = GRULayer(16, 24, reset_after), torch.randn(3, 40, 16, requires_grad=True)
-    found = []
-    for enabled in (False, True):
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=enabled):
-            outputs, h = layer(inputs)
-        gradients = torch.autograd.grad((outputs**2).sum() + h.sum(), [inputs, *layer.parameters()])
-        found.append([outputs, h, *gradients])
-    for exact, rounded in zip(*found, strict=True):
-        assert rounded.dtype == torch.float32
-        assert 0 < (rounded - exact).norm() < 0.01 * exact.norm()
+    networks.check_autocast_touches_only_the_large_products(GRULayer(16, 24, reset_after))

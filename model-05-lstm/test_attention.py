@@ -1,6 +1,5 @@
 """The LSTM that looks back at its own past: attention.py, train_attention.py. Run: pytest model-05-lstm"""
 
-import math
 import sys
 from dataclasses import fields
 from functools import partial
@@ -13,11 +12,11 @@ from hypothesis import strategies as st
 from torch.nn.functional import cross_entropy
 
 from shared.console import LearnerError
-from shared.contract import assert_causal, assert_chunk_invariant
-from shared.evaluation import first_loss, token_losses
+from shared.evaluation import token_losses
 from shared.lessons import load
 from shared.repl import Repl, Session
-from shared.tests import training
+from shared.tests import networks, training
+from shared.tests.networks import parts_of, random_ids
 from shared.tokenizers import train_tokenizer
 
 LESSON = Path(__file__).resolve().parent
@@ -70,42 +69,25 @@ def blocks_as_they_are(monkeypatch):
     monkeypatch.setattr(lesson, "BLOCK", lesson.BLOCK)  # puts back what models() changed
 
 
-def random_ids(seed: int, vocab_size: int, batch: int, length: int) -> torch.Tensor:
-    return torch.randint(vocab_size, (batch, length), generator=torch.Generator().manual_seed(seed))
-
-
-def parts_of(state) -> list[torch.Tensor]:
-    return [part for pair in state for part in pair]
-
-
 # The contract: logits, state = model(token_ids, state)
 
 
 @given(models(), st.integers(0, 1000), st.integers(1, 3), st.integers(1, 24), st.lists(st.integers(0, 24), max_size=4))
 @settings(max_examples=50, deadline=None)
 def test_chunk_invariance(model, seed, batch, length, cuts):
-    cuts = sorted(min(cut, length) for cut in cuts)
-    token_ids = random_ids(seed, 7, batch, length)
-    assert_chunk_invariant(model, token_ids, cuts, atol=1e-4)  # weights of up to 3, logits of up to 100
-    assert_chunk_invariant(model.double(), token_ids, cuts, atol=1e-10)
+    networks.check_chunk_invariance(model, seed, batch, length, cuts, atol=1e-4)  # weights up to 3, logits up to 100
 
 
 @given(models(), st.integers(0, 1000), st.integers(1, 24), st.integers(0, 24))
 @settings(max_examples=40, deadline=None)
 def test_causality(model, seed, length, place):
-    token_ids, other = random_ids(seed, 7, 2, length), random_ids(seed + 1, 7, 2, length)
-    assert_causal(model.double(), token_ids, min(place, length), other, atol=0.0)
+    networks.check_causality(model.double(), seed, length, place, atol=0.0)
 
 
 @given(models(), st.integers(1, 3), st.integers(1, 6), st.booleans(), st.booleans())
 @settings(max_examples=40, deadline=None)
 def test_shapes_and_types(model, batch, length, autocast, grad):
-    c = model.config
-    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=autocast), torch.set_grad_enabled(grad):
-        logits, state = model(random_ids(0, 7, batch, length))
-        logits, state = model(random_ids(1, 7, batch, length), state)
-    assert logits.shape == (batch, length, 7) and logits.isfinite().all()
-    assert {part.dtype for part in (logits, *parts_of(state))} == {torch.float32}
+    c, state = model.config, networks.check_shapes_and_types(model, batch, length, autocast, grad)
     known = min(1 + 2 * length, c.context_length)
     keys, values = state.pop()
     assert keys.shape == (batch, known, c.attention_size) and values.shape == (batch, known, c.hidden_size)
@@ -140,7 +122,7 @@ def test_first_loss_is_ln_of_the_vocabulary_and_no_place_stands_out(kind, residu
     torch.manual_seed(0)
     config = lesson.LSTMAttentionConfig(65, 64, 64, residual=residual, attention=kind, context_length=50)
     model, token_ids = lesson.LSTMAttentionLM(config), random_ids(0, 65, 1, 200)
-    assert abs(first_loss(model, token_ids[0]) - math.log(65)) < 0.05
+    networks.check_first_loss(model, within=0.05, length=200)
     assert model.look(token_ids)[0, 60:].max() < 0.15  # even would be 0.02
 
 
@@ -282,15 +264,7 @@ def test_a_gradient_ends_at_the_start_of_the_chunk(kind):
 def test_a_tiny_batch_can_be_learnt_by_heart(kind):
     torch.manual_seed(0)
     model = lesson.LSTMAttentionLM(lesson.LSTMAttentionConfig(8, 16, 32, 1, attention=kind, context_length=6))
-    token_ids = random_ids(0, 8, 4, 13)
-    token_ids[:, 0] = torch.arange(4)
-    optimizer = torch.optim.Adam(model.parameters(), lr=2e-2)
-    for _ in range(50):
-        loss = cross_entropy(model(token_ids[:, :-1])[0].flatten(0, 1), token_ids[:, 1:].flatten())
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-    assert loss < 0.02
+    networks.check_a_tiny_batch_can_be_learnt_by_heart(model, steps=50, lr=2e-2)
 
 
 # train_attention.py

@@ -8,16 +8,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
-from torch.nn.functional import cross_entropy
 
-from shared.contract import assert_causal, assert_chunk_invariant
-from shared.evaluation import first_loss
 from shared.lessons import load
+from shared.tests import networks
+from shared.tests.networks import INITS, any_case, parts_of
 
 lesson = load(Path(__file__).with_name("model.py"))
 LSTMConfig, LSTMLayer, LSTMLM = lesson.LSTMConfig, lesson.LSTMLayer, lesson.LSTMLM
 BPTT = lesson.step_without_gradient.__globals__  # the names in bptt.py
-INITS = ("uniform", "xavier", "orthogonal")
 KINDS = ({"backward": "bptt"}, {"backward": "autograd"}, {"peepholes": True})
 
 
@@ -25,27 +23,8 @@ KINDS = ({"backward": "bptt"}, {"backward": "autograd"}, {"peepholes": True})
 def models(draw):
     """An LSTMLM of any shape and kind, in eval mode."""
     torch.manual_seed(draw(st.integers(0, 1000)))
-    config = LSTMConfig(
-        vocab_size=draw(st.integers(2, 7)),
-        embedding_dim=draw(st.integers(1, 9)),
-        hidden_size=draw(st.integers(1, 9)),
-        num_layers=draw(st.integers(1, 3)),
-        dropout=draw(st.sampled_from((0.0, 0.5))),
-        forget_bias=draw(st.sampled_from((0.0, 1.0))),
-        residual=draw(st.booleans()),
-        init=draw(st.sampled_from(INITS)),
-        **draw(st.sampled_from(KINDS)),
-    )
-    return LSTMLM(config).eval()
-
-
-def random_ids(seed: int, vocab_size: int, batch: int, length: int) -> torch.Tensor:
-    return torch.randint(vocab_size, (batch, length), generator=torch.Generator().manual_seed(seed))
-
-
-def parts_of(state) -> list[torch.Tensor]:
-    """The h and c of all layers, in one list."""
-    return [part for h_c in state for part in h_c]
+    forget_bias, kind = draw(st.sampled_from((0.0, 1.0))), draw(st.sampled_from(KINDS))
+    return LSTMLM(LSTMConfig(forget_bias=forget_bias, **kind, **draw(networks.SETTINGS))).eval()
 
 
 # The contract: logits, state = model(token_ids, state)
@@ -54,89 +33,48 @@ def parts_of(state) -> list[torch.Tensor]:
 @given(models(), st.integers(0, 1000), st.integers(1, 3), st.integers(1, 20), st.lists(st.integers(0, 20), max_size=4))
 @settings(max_examples=100, deadline=None)
 def test_chunk_invariance(model, seed, batch, length, cuts):
-    cuts = sorted(min(cut, length) for cut in cuts)
-    token_ids = random_ids(seed, model.config.vocab_size, batch, length)
-    assert_chunk_invariant(model, token_ids, cuts, atol=1e-5)
-    assert_chunk_invariant(model.double(), token_ids, cuts, atol=1e-10)
+    networks.check_chunk_invariance(model, seed, batch, length, cuts)
 
 
 @given(models(), st.integers(0, 1000), st.integers(1, 20), st.integers(0, 20))
 @settings(max_examples=50, deadline=None)
 def test_causality(model, seed, length, place):
-    vocab_size = model.config.vocab_size
-    token_ids, other = random_ids(seed, vocab_size, 2, length), random_ids(seed + 1, vocab_size, 2, length)
-    assert_causal(model, token_ids, min(place, length), other)
+    networks.check_causality(model, seed, length, place)
 
 
 @given(models(), st.integers(1, 4), st.integers(1, 6), st.booleans(), st.booleans())
 @settings(max_examples=60, deadline=None)
 def test_shapes_and_types(model, batch, length, autocast, grad):
-    c = model.config
-    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=autocast), torch.set_grad_enabled(grad):
-        logits, state = model(random_ids(0, c.vocab_size, batch, length))
-        logits, state = model(random_ids(1, c.vocab_size, batch, length), state)
-    assert logits.shape == (batch, length, c.vocab_size) and logits.dtype == torch.float32
-    assert [len(h_c) for h_c in state] == [2] * c.num_layers
-    assert {tuple(part.shape) for part in parts_of(state)} == {(batch, c.hidden_size)}
-    assert {part.dtype for part in parts_of(state)} == {torch.float32}
+    state = networks.check_shapes_and_types(model, batch, length, autocast, grad)
+    assert [len(h_c) for h_c in state] == [2] * model.config.num_layers
+    assert {tuple(part.shape) for part in parts_of(state)} == {(batch, model.config.hidden_size)}
 
 
 @given(models(), st.integers(1, 3))
 @settings(max_examples=60, deadline=None)
 def test_one_token_at_a_time_is_the_same_with_and_without_gradient(model, batch):
-    """Without, a step takes a short cut (bptt.step_without_gradient)."""
-    model, token_ids, state, quick = model.double(), random_ids(0, model.config.vocab_size, batch, 6), None, None
-    for token in token_ids.split(1, dim=1):
-        logits, state = model(token, state)
-        with torch.no_grad():
-            quick_logits, quick = model(token, quick)
-        torch.testing.assert_close(quick_logits, logits, atol=1e-10, rtol=1e-10)
-        torch.testing.assert_close(quick, state, atol=1e-10, rtol=1e-10)
+    networks.check_one_token_at_a_time(model, batch)
 
 
 @pytest.mark.parametrize("grad", [True, False])
 @pytest.mark.parametrize("length", [1, 3])
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_state_is_a_new_value_each_time(kind, length, grad):
-    model = LSTMLM(LSTMConfig(5, 4, 6, **kind))
-    with torch.set_grad_enabled(grad):
-        _, first = model(random_ids(0, 5, 2, length))
-        kept = [part.detach().clone() for part in parts_of(first)]
-        _, second = model(random_ids(1, 5, 2, length), first)
-        if grad:
-            sum(part.sum() for part in parts_of(second)).backward()
-    assert all(torch.equal(part, k) for part, k in zip(parts_of(first), kept, strict=True))
-    places = [part.data_ptr() for part in parts_of(first) + parts_of(second)]
-    assert len(set(places)) == len(places)
+    networks.check_a_state_is_a_new_value_each_time(LSTMLM(LSTMConfig(5, 4, 6, **kind)), length, grad)
 
 
 def test_each_sequence_has_a_state_of_its_own():
-    model = LSTMLM(LSTMConfig(5, 4, 6)).double()
-    token_ids = random_ids(0, 5, 3, 8)
-    together, state = model(token_ids)
-    for row in range(3):
-        alone, state_alone = model(token_ids[row : row + 1])
-        torch.testing.assert_close(alone[0], together[row])
-        for part, part_alone in zip(parts_of(state), parts_of(state_alone), strict=True):
-            torch.testing.assert_close(part_alone[0], part[row])
+    networks.check_each_sequence_has_a_state_of_its_own(LSTMLM(LSTMConfig(5, 4, 6)).double())
 
 
 def test_each_layer_has_a_state_of_its_own():
-    """It starts from its own h and c, hands on its own last ones; another layer's are another matter."""
+    """And h and c are not the same thing."""
     torch.manual_seed(0)
-    model, token_ids = LSTMLM(LSTMConfig(5, 6, 6, 3)).double(), random_ids(0, 5, 2, 4)
-    given = [tuple(torch.randn(2, 2, 6).double()) for _ in range(3)]
-    logits, state = model(token_ids, given)
-    hidden = model.embedding(token_ids)
-    for layer, h_c, after in zip(model.layers, given, state, strict=True):
-        hidden, last = layer(hidden, h_c)
-        torch.testing.assert_close(after, last)
-        torch.testing.assert_close(after[0], hidden[:, -1])
-    torch.testing.assert_close(logits, model.lm_head(hidden))
-    assert not torch.allclose(model(token_ids, given[::-1])[0], logits)
-    assert not torch.allclose(model(token_ids, [(c, h) for h, c in given])[0], logits)
-    with pytest.raises(ValueError):
-        model(token_ids, given[:1])  # one memory for all layers
+    model, given = LSTMLM(LSTMConfig(5, 6, 6, 3)).double(), [tuple(torch.randn(2, 2, 6).double()) for _ in range(3)]
+    networks.check_each_layer_has_a_state_of_its_own(model, given)
+    token_ids = networks.random_ids(0, 5, 2, 4)
+    logits, exchanged = (model(token_ids, state)[0] for state in (given, [(c, h) for h, c in given]))
+    assert not torch.allclose(exchanged, logits)
 
 
 @pytest.mark.parametrize("peepholes", [False, True])
@@ -146,49 +84,27 @@ def test_each_layer_has_a_state_of_its_own():
 def test_first_loss_is_ln_of_the_vocabulary(peepholes, init, residual, num_layers):
     torch.manual_seed(0)
     model = LSTMLM(LSTMConfig(65, 64, 64, num_layers, 0.2, peepholes, residual=residual, init=init))
-    assert abs(first_loss(model, random_ids(0, 65, 1, 500)[0]) - math.log(65)) < 0.05
+    networks.check_first_loss(model, within=0.05)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_tiny_batch_can_be_learnt_by_heart(kind):
     torch.manual_seed(0)
     model = LSTMLM(LSTMConfig(8, 16, 32, 2, residual=True, **kind))
-    token_ids = random_ids(0, 8, 4, 13)
-    token_ids[:, 0] = torch.arange(4)  # else nothing would tell the four texts apart at first
-    optimizer = torch.optim.Adam(model.parameters(), lr=2e-2)
-    for _ in range(80):
-        loss = cross_entropy(model(token_ids[:, :-1])[0].flatten(0, 1), token_ids[:, 1:].flatten())
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-    assert loss < 0.02
+    networks.check_a_tiny_batch_can_be_learnt_by_heart(model, steps=80, lr=2e-2)
 
 
 def test_weights_survive_the_round_trip_and_fit_either_backward():
-    model, other = LSTMLM(LSTMConfig(7, 5, 6, 3)), LSTMLM(LSTMConfig(7, 5, 6, 3, backward="autograd"))
-    other.load_state_dict(model.state_dict())
-    token_ids = random_ids(0, 7, 2, 9)
-    torch.testing.assert_close(other(token_ids)[0], model(token_ids)[0])
+    networks.check_weights_survive_the_round_trip(*(LSTMLM(LSTMConfig(7, 5, 6, 3, **kind)) for kind in KINDS[:2]))
 
 
 def test_residual_adds_the_inputs_only_where_sizes_agree():
-    torch.manual_seed(0)
-    token_ids = random_ids(0, 7, 2, 5)
-    for embedding_dim, skips in ((6, 2), (5, 1)):
-        model = LSTMLM(LSTMConfig(7, embedding_dim, 6, 2, residual=True))
-        for layer in model.layers:  # a layer without weights puts out zero: what is left are the connections round it
-            for weight in layer.parameters():
-                nn.init.zeros_(weight)
-        hidden = model.embedding(token_ids) if skips == 2 else torch.zeros(2, 5, 6)
-        torch.testing.assert_close(model(token_ids)[0], model.lm_head(hidden))
+    networks.check_residual(lambda embedding_dim: LSTMLM(LSTMConfig(7, embedding_dim, 6, 2, residual=True)))
 
 
 def test_dropout_acts_in_training_only():
     torch.manual_seed(0)
-    model, token_ids = LSTMLM(LSTMConfig(7, 5, 6, 2, dropout=0.5)), random_ids(0, 7, 2, 5)
-    assert not torch.equal(model(token_ids)[0], model(token_ids)[0])
-    model.eval()
-    assert torch.equal(model(token_ids)[0], model(token_ids)[0])
+    networks.check_dropout_acts_in_training_only(LSTMLM(LSTMConfig(7, 5, 6, 2, dropout=0.5)))
 
 
 @pytest.mark.parametrize(("sizes", "parameters"), [
@@ -317,14 +233,7 @@ def test_uniform_initialisation_is_pytorchs_but_for_the_forget_gate():
 @pytest.mark.parametrize("init", ["xavier", "orthogonal"])
 def test_other_initialisations_treat_each_gate_as_a_matrix_of_its_own(init):
     torch.manual_seed(0)
-    layer = LSTMLayer(50, 100, peepholes=True, forget_bias=0.0, init=init).double()
-    for weight_ih, weight_hh in zip(layer.weight_ih.chunk(4), layer.weight_hh.chunk(4), strict=True):
-        assert weight_ih.var().item() == pytest.approx(2 / 150, rel=0.1)
-        if init == "xavier":
-            assert weight_hh.var().item() == pytest.approx(2 / 200, rel=0.1)
-        else:
-            torch.testing.assert_close(weight_hh @ weight_hh.t(), torch.eye(100).double(), atol=1e-5, rtol=0)
-    assert not layer.bias_ih.any() and not layer.bias_hh.any() and not layer.weight_cell.any()
+    networks.check_initialisation(LSTMLayer(50, 100, peepholes=True, forget_bias=0.0, init=init).double(), init)
 
 
 @pytest.mark.parametrize("forget_bias", [0.0, 1.0, -2.5])
@@ -361,50 +270,21 @@ def test_gradcheck():
     assert torch.autograd.gradcheck(lesson.Recurrence.apply, (inputs, h, c, *weights))
 
 
-any_case = (
-    st.tuples(*[st.integers(1, 6)] * 4),
-    st.sampled_from(("none", "given")),
-    st.lists(st.sampled_from(("outputs", "h", "c")), min_size=1, max_size=3, unique=True),
-    st.integers(0, 1000),
-)
-
-
-def assert_same(one, other, sizes, initial, loss_from, seed):
-    """Two modules called in one way give the same outputs, final state and gradients, to 1e-10."""
-    batch, steps, input_size, hidden_size = sizes
-    inputs = torch.randn(batch, steps, input_size).double().requires_grad_()
-    start = [torch.randn(batch, hidden_size).double().requires_grad_() for _ in range(2)]
-    shares = {"outputs": torch.randn(batch, steps, hidden_size).double()}
-    shares |= {part: torch.randn(batch, hidden_size).double() for part in ("h", "c")}
-    results = []
-    for module in (one, other):
-        extra = isinstance(module, nn.LSTM)  # there the state has an axis of layers in front
-        state = None if initial == "none" else tuple(part[None] if extra else part for part in start)
-        outputs, (h, c) = module(inputs, state)
-        found = {"outputs": outputs, "h": h[0] if extra else h, "c": c[0] if extra else c}
-        loss = sum((shares[name] * found[name]).sum() for name in loss_from)
-        wanted = [inputs, *(start if initial == "given" else []), *module.parameters()]
-        gradients = torch.autograd.grad(loss, wanted, allow_unused=loss_from == ["c"])  # W_o is not, at the last step
-        results.append([*found.values(), *gradients])
-    for found, expected in zip(*results, strict=True):
-        torch.testing.assert_close(found, expected, atol=1e-10, rtol=1e-10)
-
-
-@given(*any_case)
+@given(*any_case("hc"), st.integers(0, 1000))
 @settings(max_examples=80, deadline=None)
 def test_by_hand_equals_autograd(sizes, initial, loss_from, seed):
     torch.manual_seed(seed)
     by_hand, autograd = (LSTMLayer(*sizes[2:], **kind).double() for kind in KINDS[:2])
     autograd.load_state_dict(by_hand.state_dict())
-    assert_same(by_hand, autograd, sizes, initial, loss_from, seed)
+    networks.check_same_results(by_hand, autograd, "hc", sizes, initial, loss_from)
 
 
-@given(*any_case, st.sampled_from(("bptt", "autograd")))
+@given(*any_case("hc"), st.integers(0, 1000), st.sampled_from(("bptt", "autograd")))
 @settings(max_examples=80, deadline=None)
 def test_parity_with_pytorch(sizes, initial, loss_from, seed, backward):
     torch.manual_seed(seed)
     module = nn.LSTM(*sizes[2:], batch_first=True).double()
-    assert_same(LSTMLayer.from_torch(module, backward), module, sizes, initial, loss_from, seed)
+    networks.check_same_results(LSTMLayer.from_torch(module, backward), module, "hc", sizes, initial, loss_from)
 
 
 def test_peepholes_of_zero_change_nothing():
@@ -432,57 +312,23 @@ def test_peepholes_get_their_gradients():
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("only", ["outputs", "h", "c"])
 def test_a_loss_may_use_one_of_the_three_results_only(only, kind):
-    layer = LSTMLayer(3, 4, **kind)
-    outputs, (h, c) = layer(torch.randn(2, 5, 3))
-    {"outputs": outputs, "h": h, "c": c}[only].sum().backward()
-    assert all(weight.grad.any() for weight in layer.parameters())
+    networks.check_a_loss_may_use_one_result_only(LSTMLayer(3, 4, **kind), only)
 
 
 def test_results_and_gradients_have_memory_of_their_own():
-    """A state that shared it would keep all outputs alive, gradients that shared it would be clipped twice. And they
-    are laid out as their weights are: else autograd copies them at every step."""
-    layer = LSTMLayer(3, 4)
-    outputs, state = layer(torch.randn(2, 5, 3))
-    assert [part.untyped_storage().nbytes() for part in state] == [2 * 4 * 4] * 2
-    weights = list(layer.parameters())
-    gradients = torch.autograd.grad(outputs.sum(), weights)
-    assert len({gradient.untyped_storage().data_ptr() for gradient in gradients}) == 4
-    assert [gradient.stride() for gradient in gradients] == [weight.stride() for weight in weights]
+    networks.check_memory_of_their_own(LSTMLayer(3, 4))
 
 
 def test_a_second_backward_pass_gives_the_same_gradients():
     torch.manual_seed(0)
-    layer = LSTMLayer(3, 4)
-    outputs, (_, c) = layer(torch.randn(2, 5, 3))
-    loss = outputs.square().sum() + c.square().sum()
-    first = torch.autograd.grad(loss, list(layer.parameters()), retain_graph=True)
-    second = torch.autograd.grad(loss, list(layer.parameters()))
-    assert all(torch.equal(one, other) for one, other in zip(first, second, strict=True))
+    networks.check_a_second_backward_pass(LSTMLayer(3, 4))
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_gradient_through_a_carried_state(kind):
-    """Carried, it reaches back into the chunk before, as if both had been read in one call; detached, it does not."""
     torch.manual_seed(0)
     model = LSTMLM(LSTMConfig(7, 5, 6, 2, **kind)).double()
-    first, second = random_ids(0, 7, 2, 4), random_ids(1, 7, 2, 4)
-
-    def gradients(logits):
-        return torch.autograd.grad(logits.square().sum(), list(model.parameters()))
-
-    whole = gradients(model(torch.cat([first, second], dim=1))[0][:, 4:])
-    _, state = model(first)
-    carried = gradients(model(second, state)[0])
-    detached = lesson.detach_state(model(first)[1])
-    truncated = gradients(model(second, detached)[0])
-    for one, other in zip(whole, carried, strict=True):
-        torch.testing.assert_close(one, other)
-    assert not any(part.requires_grad for part in parts_of(detached))
-    assert any(not torch.allclose(one, other) for one, other in zip(whole, truncated, strict=True))
-    model.requires_grad_(False)
-    given = [tuple(part.detach().requires_grad_() for part in h_c) for h_c in state]
-    logits = model(second, given)[0]
-    assert all(part.any() for part in torch.autograd.grad(logits.square().sum(), parts_of(given)))
+    networks.check_gradient_through_a_carried_state(model, lesson.detach_state)
 
 
 def jacobian(function, at: torch.Tensor) -> torch.Tensor:
@@ -542,16 +388,7 @@ def test_without_onednn_the_same_comes_out(monkeypatch):
 
 def test_autocast_touches_only_the_products_over_all_steps():
     torch.manual_seed(0)
-    layer, inputs = LSTMLayer(16, 24), torch.randn(3, 40, 16, requires_grad=True)
-    found = []
-    for enabled in (False, True):
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=enabled):
-            outputs, (h, c) = layer(inputs)
-        gradients = torch.autograd.grad((outputs**2).sum() + h.sum() + c.sum(), [inputs, *layer.parameters()])
-        found.append([outputs, h, c, *gradients])
-    for exact, rounded in zip(*found, strict=True):
-        assert rounded.dtype == torch.float32
-        assert 0 < (rounded - exact).norm() < 0.01 * exact.norm()
+    networks.check_autocast_touches_only_the_large_products(LSTMLayer(16, 24))
 
 
 @pytest.mark.parametrize("onednn", [True, False])
@@ -572,13 +409,7 @@ def test_under_autocast_the_loop_is_float32(monkeypatch, onednn):
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_from_torch_copies_weights_and_dtype(dtype):
-    module = nn.LSTM(3, 4, batch_first=True).to(dtype)
-    layer = LSTMLayer.from_torch(module)
-    for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"):
-        assert torch.equal(getattr(layer, name), getattr(module, f"{name}_l0"))
-    with torch.no_grad():
-        module.weight_hh_l0.zero_()
-    assert layer.weight_hh.dtype == dtype and layer.weight_hh.any()
+    networks.check_from_torch(LSTMLayer, nn.LSTM(3, 4, batch_first=True).to(dtype))
 
 
 @pytest.mark.parametrize(("module", "words"), [

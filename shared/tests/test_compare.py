@@ -1,15 +1,13 @@
 """The shell's two policies, state carried and state dropped: /stateless in the middle of a text, and /compare."""
 
-
 import pytest
 import torch
 from torch import nn
 
-from shared.repl import Repl, Session, wrapped
+from shared.repl import Repl, wrapped
 from shared.sampling import generate
-from shared.tokenizers import WordTokenizer, train_tokenizer
-
-TEXT = "the quick brown fox jumps over the lazy dog, and the dog sleeps on.\n" * 40
+from shared.tests.shell import TEXT, new_session
+from shared.tokenizers import WordTokenizer
 
 
 class Remembering(nn.Module):
@@ -32,19 +30,13 @@ class Remembering(nn.Module):
 
 @pytest.fixture
 def session():
-    tokenizer = train_tokenizer("char", TEXT)
-    return Session(Remembering(tokenizer.vocab_size), tokenizer, length=60)
+    return new_session(lambda tokenizer: Remembering(tokenizer.vocab_size))
 
 
 @pytest.fixture
-def run_lines(capsys, session, type_lines):
-    """Type lines into a shell around the session: what it showed, without greeting and bye."""
-
-    def run(*lines: str) -> str:
-        type_lines(Repl(session, show_state=print), *lines)
-        return capsys.readouterr().out.partition("lists the commands.\n")[2].removesuffix("bye\n")
-
-    return run
+def run_lines(session, shown_by):
+    """Type lines into a shell around the session: what it showed."""
+    return lambda *lines: shown_by(Repl(session, show_state=print), *lines)
 
 
 # /stateless

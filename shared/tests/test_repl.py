@@ -1,7 +1,6 @@
 """The shell, as a learner meets it: at a (pseudo-)terminal, from a pipe, and with models that misbehave."""
 
 import argparse
-import os
 import random
 import re
 import signal
@@ -17,6 +16,7 @@ from shared import repl
 from shared.console import LearnerError, sampling_flags
 from shared.lessons import ROOT
 from shared.repl import HELP, SETTINGS, Repl, Session
+from shared.tests.shell import environment
 from shared.tokenizers import CharTokenizer, WordTokenizer, train_tokenizer
 
 LESSON = ROOT / "model-01-ngram"
@@ -41,13 +41,6 @@ def run_folder(tmp_path_factory) -> Path:
     done = subprocess.run(command, cwd=folder, env=environment(folder), capture_output=True)
     assert done.returncode == 0, done.stderr
     return folder
-
-
-def environment(folder: Path, **more: str) -> dict[str, str]:
-    """This process's, without what would change colours or encodings, and with the learner's progress elsewhere."""
-    kept = {key: value for key, value in os.environ.items() if key not in ("NO_COLOR", "FORCE_COLOR", "COLORTERM")}
-    kept |= {"LM_PROGRESS": str(folder / "progress.json"), "TERM": "xterm-256color", "PYTHONIOENCODING": "utf-8"}
-    return kept | {"OMP_NUM_THREADS": "1"} | more
 
 
 def interactive(*flags: str) -> list[str]:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import zipfile
+from dataclasses import make_dataclass
 from pathlib import Path
 
 import pytest
@@ -272,6 +273,14 @@ def test_a_checkpoint_of_another_lesson_names_both(tmp_path):
     save(path)
     with pytest.raises(LearnerError, match=f"{LESSON}.*model-04-gru"):
         runs.load_checkpoint(path, "model-04-gru")
+
+
+def test_a_checkpoint_of_another_kind_of_model_of_the_lesson(tmp_path):
+    path = tmp_path / "best.pt"
+    save(path)
+    assert runs.load_checkpoint(path, LESSON, make_dataclass("Config", ["hidden_size"]))["lesson"] == LESSON
+    with pytest.raises(LearnerError, match="another kind of model"):
+        runs.load_checkpoint(path, LESSON, make_dataclass("Config", ["hidden_size", "num_heads"]))
 
 
 @pytest.mark.parametrize("other", [{"weights": torch.ones(2)}, torch.ones(2), [1, 2]])
