@@ -55,13 +55,13 @@ from shared.visualize import plot_loss
 BASE = {"dataset": "grammar", "tokenizer": "word", "min_count": 1, "learning_rate": 2e-3, "weight_decay": 0.0,
         "warmup": 100, "clip": 1.0, "batch_size": 64, "label_smoothing": 0.0}  # fmt: skip
 PRESETS = {
-    "default": BASE | {"steps": 5000, "learning_rate": 3e-3, "embedding_dim": 128, "hidden_size": 192,
-                       "summary_size": 192, "dropout": 0.1},
+    "default": BASE | {"steps": 3900, "learning_rate": 3e-3, "embedding_dim": 128, "hidden_size": 192,
+                       "summary_size": 192, "dropout": 0.0},
     "quick": BASE | {"steps": 250, "embedding_dim": 64, "hidden_size": 96, "summary_size": 96, "dropout": 0.0,
                      "learning_rate": 4e-3, "warmup": 20},
-    "multi30k": BASE | {"dataset": "multi30k", "tokenizer": "bpe", "vocab_size": 4000, "steps": 9000,
-                        "learning_rate": 1e-3, "embedding_dim": 256, "hidden_size": 384, "summary_size": 384,
-                        "dropout": 0.4, "label_smoothing": 0.1, "weight_decay": 0.01},
+    "multi30k": BASE | {"dataset": "multi30k", "tokenizer": "bpe", "vocab_size": 4000, "steps": 5200,
+                        "learning_rate": 1.5e-3, "embedding_dim": 256, "hidden_size": 384, "summary_size": 384,
+                        "dropout": 0.3, "label_smoothing": 0.1, "weight_decay": 0.01},
 }  # fmt: skip
 PRESETS["grammar"] = PRESETS["default"]
 TRANSLATED = 200  # sentences of the validation split that are translated at each evaluation
