@@ -45,15 +45,16 @@ from shared.tokenizers import tokenizer_from_dict
 LESSON = Path(__file__).resolve().parent
 BASE = {"learning_rate": 2e-3, "weight_decay": 0.01, "warmup": 100, "clip": 1.0, "batch_size": 32, "chunk_length": 64}
 PRESETS = {
-    "default": BASE | {"steps": 3000, "learning_rate": 4e-3, "embedding_dim": 384, "hidden_size": 384,
-                       "residual": True, "dropout": 0.3},
-    "quick": BASE | {"steps": 700, "embedding_dim": 128, "hidden_size": 128, "num_layers": 1},
+    "default": BASE | {"steps": 2700, "learning_rate": 6e-3, "init": "orthogonal", "embedding_dim": 384,
+                       "hidden_size": 384, "residual": True, "dropout": 0.3},
+    "quick": BASE | {"steps": 700, "learning_rate": 1.6e-2, "init": "orthogonal", "embedding_dim": 128,
+                     "hidden_size": 128, "num_layers": 1},
     # Graves 2013, section 3: the characters of the Penn Treebank, one layer of 1,000 units with peepholes (Wikipedia: 7
     # layers of 700, chunks of 100). Scaled to a CPU: half as wide; and AdamW instead of his SGD with momentum.
     "graves": BASE | {"steps": 2000, "embedding_dim": 64, "hidden_size": 512, "num_layers": 1, "peepholes": True,
                       "chunk_length": 100},
-    "ladder": BASE | {"steps": 4000, "dataset": "fables", "embedding_dim": 128, "hidden_size": 120,
-                      "chunk_length": 256},
+    "ladder": BASE | {"steps": 4000, "learning_rate": 8e-3, "init": "orthogonal", "dataset": "fables",
+                      "embedding_dim": 128, "hidden_size": 120, "chunk_length": 256},
     "leviathan": BASE | {"steps": 6 * 200, "learning_rate": 1e-3, "warmup": 1, "batch_size": 64, "chunk_length": 128,
                          "embedding_dim": 768, "hidden_size": 1024, "num_layers": 3, "dropout": 0.2},
 }  # fmt: skip

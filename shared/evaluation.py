@@ -12,7 +12,7 @@ from shared.recall import map_state
 
 
 @torch.no_grad()
-def token_losses(model, token_ids: Tensor, chunk_length: int = 1024, reset: bool = False, parts: int = 32) -> Tensor:
+def token_losses(model, token_ids: Tensor, chunk_length: int = 1024, reset: bool = False, parts: int = 16) -> Tensor:
     """-log P of each token of a text (N,) but the first, in nats: (N-1,) float64 on the CPU.
 
     The state is carried from chunk to chunk, as in generation; with reset=True every chunk starts from no state.
