@@ -65,9 +65,9 @@ PRESETS = {
 }  # fmt: skip
 
 
-def arguments():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    config_flags(parser, TransformerConfig)
+def arguments(config_class=TransformerConfig, presets=PRESETS, description=__doc__):
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    config_flags(parser, config_class)
     add = parser.add_argument
     add("--accumulate", type=positive_int, default=1, help="batches that make one step (%(default)s)")
     add("--optimizer", choices=("adamw", "muon"), default="adamw", help="muon: for the blocks' matrices (%(default)s)")
@@ -78,8 +78,8 @@ def arguments():
     add("--warmup", type=positive_int, help="steps until the learning rate is at its highest")
     add("--decay", choices=("cosine", "linear", "inverse_sqrt"), default="cosine", help="what follows (%(default)s)")
     add("--compile", action="store_true", help="let torch.compile write the step anew (it needs a C++ compiler)")
-    common_flags(parser, PRESETS)
-    return parse(parser, PRESETS)
+    common_flags(parser, presets)
+    return parse(parser, presets)
 
 
 def share_of_rate(step: int, args) -> float:

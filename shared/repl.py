@@ -119,6 +119,41 @@ class Session:
         self.sampler.read([])
 
 
+def converse(greeting: list[str], answer: Callable[[str], None]) -> None:
+    """Show the lines of the greeting, then answer(line) for each line typed, until /quit or the end of input.
+
+    Works at a terminal and with input from a pipe. Ctrl-C stops an answer, and a LearnerError becomes one line.
+    """
+    try:
+        import readline  # noqa: F401  (line editing and history; not on Windows, whose console has its own)
+    except ImportError:
+        pass
+    for stream in (sys.stdin, sys.stdout):  # bytes that are no text, and text that this terminal cannot show
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    terminal = sys.stdin.isatty() and sys.stdout.isatty()
+    for line in greeting:
+        say(line)
+    while True:
+        try:
+            line = input("> " if terminal else "")
+        except KeyboardInterrupt:
+            say("\n(Ctrl-D or /quit leaves)")
+            continue
+        except EOFError:
+            say("\nbye" if terminal else "bye")
+            return
+        try:
+            if line.lower().split()[:1] in (["/quit"], ["/exit"]):
+                say("bye")
+                return
+            answer(line)
+        except LearnerError as error:
+            say(f"error: {error}")
+        except KeyboardInterrupt:
+            say("[stopped]")
+
+
 class Repl:
     """The shell around a session. `show_state(session)` draws the lesson's state; `commands` adds or replaces some:
     name -> (help line, function(session, argument))."""
@@ -128,39 +163,16 @@ class Repl:
 
     def run(self, greeting: str) -> None:
         """Read lines until /quit or the end of input. Works at a terminal and with input from a pipe."""
-        try:
-            import readline  # noqa: F401  (line editing and history; not on Windows, whose console has its own)
-        except ImportError:
-            pass
-        for stream in (sys.stdin, sys.stdout):  # bytes that are no text, and text that this terminal cannot show
-            if hasattr(stream, "reconfigure"):
-                stream.reconfigure(errors="replace")
-        terminal = sys.stdin.isatty() and sys.stdout.isatty()
-        say(greeting)
-        say("Type a text and the model goes on from it; Enter alone lets it write more.")
-        say("/help lists the commands.")
-        while True:
-            try:
-                line = input("> " if terminal else "")
-            except KeyboardInterrupt:
-                say("\n(Ctrl-D or /quit leaves)")
-                continue
-            except EOFError:
-                say("\nbye" if terminal else "bye")
-                return
-            try:
-                if line.lower().split()[:1] in (["/quit"], ["/exit"]):
-                    say("bye")
-                    return
-                if line.startswith("/"):
-                    self.command(*line.strip().partition(" ")[::2])
-                else:
-                    self.session.read(line.replace("\\n", "\n"))
-                    self.session.write()
-            except LearnerError as error:
-                say(f"error: {error}")
-            except KeyboardInterrupt:
-                say("[stopped]")
+        hint = "Type a text and the model goes on from it; Enter alone lets it write more."
+        converse([greeting, hint, "/help lists the commands."], self.answer)
+
+    def answer(self, line: str) -> None:
+        """Carry out a command, or let the model go on from a text."""
+        if line.startswith("/"):
+            self.command(*line.strip().partition(" ")[::2])
+        else:
+            self.session.read(line.replace("\\n", "\n"))
+            self.session.write()
 
     def command(self, name: str, argument: str) -> None:
         """Carry out one command. Raises LearnerError where the learner can mend it."""
