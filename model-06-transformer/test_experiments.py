@@ -1,0 +1,248 @@
+"""What the experiments change and count, on cases that one can check by hand. Run: pytest model-06-transformer"""
+
+import json
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from shared.console import LearnerError
+from shared.data.corpora import Corpus
+from shared.data.tokens import Tokens
+from shared.lessons import load
+from shared.tokenizers import CharTokenizer
+
+EXPERIMENTS = Path(__file__).resolve().parent / "experiments"
+TEXT = "the cat sat on the mat, and the dog sat on the log. " * 40
+TINY = {"context_length": 8, "embedding_dim": 8, "num_heads": 2, "num_layers": 2, "batch_size": 4, "steps": 3}
+
+
+@pytest.fixture
+def lesson(tmp_path, monkeypatch) -> Path:
+    """A folder for the results."""
+    folder = tmp_path / EXPERIMENTS.parent.name
+    folder.mkdir()
+    monkeypatch.setattr(sys, "argv", ["some_experiment.py"])
+    return folder
+
+
+def tiny_tokens() -> Tokens:
+    """A small corpus instead of Shakespeare."""
+    tokenizer = CharTokenizer.train(TEXT)
+    ids = torch.tensor(tokenizer.encode(TEXT))
+    return Tokens(Corpus("text", TEXT[:1500], TEXT[1500:], None, "made here"), tokenizer, ids[:1500], ids[1500:])
+
+
+def run_main(module, monkeypatch, folder: Path, *flags: str, **settings) -> dict:
+    """main() with these flags and module-wide settings, its results in a folder: result files by name."""
+    monkeypatch.setattr(sys, "argv", ["some_experiment.py", *flags])
+    for name, value in ({"LESSON": folder} | settings).items():
+        monkeypatch.setattr(module, name, value)
+    module.main()
+    return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in (folder / "results").glob("*.json")}
+
+
+# ablations.py
+
+
+@pytest.fixture
+def ablations(monkeypatch):
+    module, tokens = load(EXPERIMENTS / "ablations.py"), tiny_tokens()
+    for name in ("new_model", "train"):  # from the same small settings
+        monkeypatch.setattr(module, name, smaller(getattr(module, name)))
+    monkeypatch.setattr(module, "shakespeare", lambda: tokens)
+    return module
+
+
+def smaller(function):
+    return lambda *args, **changes: function(*args, **TINY | changes)
+
+
+def test_without_residual_a_block_is_its_two_sublayers(ablations):
+    model = ablations.new_model(tiny_tokens())
+    before = [weight.std().item() for weight in model.blocks[1].parameters() if weight.dim() == 2]
+    ablations.without_residual(model)
+    block, x = model.blocks[1], torch.randn(2, 5, 8)
+    seen, _ = block.attention(block.norm1(x))
+    torch.testing.assert_close(block(x)[0], block.feed_forward(block.norm2(seen)))
+    after = [weight.std().item() for weight in block.parameters() if weight.dim() == 2]
+    assert after == pytest.approx(before, rel=0.3)
+    logits, state = model(torch.zeros(1, 5, dtype=torch.int64))
+    torch.testing.assert_close(model(torch.zeros(1, 5, dtype=torch.int64), None)[0], logits)
+    assert len(state) == 3
+
+
+def test_without_scale_the_scores_are_the_products(ablations):
+    model, x = ablations.new_model(tiny_tokens()), torch.randn(1, 4, 8)
+    ablations.without_scale(model)
+    for block in model.blocks:
+        query, key, _ = block.attention.project(x, None, None, None)
+        future = torch.full((4, 4), -torch.inf).triu(1)
+        torch.testing.assert_close(block.attention.look(x), (query @ key.transpose(2, 3) + future).softmax(dim=3))
+
+
+@pytest.mark.parametrize("kind", ["sinusoidal", "rotary", "none"])
+def test_longer_windows_are_read_by_the_same_weights(ablations, kind):
+    tokens = tiny_tokens()
+    model = ablations.new_model(tokens, positions=kind).eval()
+    other = ablations.longer(model, 4).eval()
+    assert other.config.context_length == 32
+    logits, _ = other(tokens.val[None, :20])
+    torch.testing.assert_close(logits[:, :8], model(tokens.val[None, :8])[0])
+    hidden, _ = other.read(tokens.val[None, :20], [None] * 2, tokens.val[None, :0])
+    torch.testing.assert_close(logits, other.lm_head(hidden))  # nothing was forgotten on the way
+
+
+def test_learned_positions_end_with_the_window(ablations):
+    assert ablations.longer(ablations.new_model(tiny_tokens()), 4) is None
+
+
+def test_every_row_of_the_ablations_trains(ablations, monkeypatch, lesson):
+    parts = run_main(ablations, monkeypatch, lesson, RATES=(3e-3,))["ablations"]
+    assert len(parts["rows"]) == sum(map(len, ablations.GROUPS.values()))
+    for _, _, loss, best, _ in parts["rows"]:
+        assert best == loss and 1 < best < 4
+    rows = {row[0]: row for row in parts["rows"]}
+    assert rows["as it is"][-1] is None and 1 < rows["positions: rotary"][-1] < 4
+    assert (lesson / "results" / "ablations.png").stat().st_size > 1000
+    with pytest.raises(LearnerError, match="did you mean norms"):
+        run_main(ablations, monkeypatch, lesson, "norm")
+
+
+def test_a_loss_that_is_no_number_has_no_entry(ablations, monkeypatch, lesson):
+    found = run_main(ablations, monkeypatch, lesson, "positions", RATES=(1e-3, 1e30))["ablations"]
+    for _, _, first, second, best, beyond in found["rows"]:
+        assert second is None and best == first and beyond is not None
+
+
+# attention_maps.py
+
+
+def test_scores_of_heads_made_by_hand():
+    """One head for each score, which looks where it should and nowhere else."""
+    maps, T = load(EXPERIMENTS / "attention_maps.py"), 12
+    weights = torch.zeros(3, 1, 4, T, T)
+    for head, back in enumerate((1, None, T // 2, T // 2 - 1)):
+        for t in range(T):
+            weights[:, 0, head, t, 0 if back is None else max(0, t - back)] = 1
+    scores = maps.text_scores(weights) | maps.repetition_scores(weights)
+    for head, name in enumerate(maps.SCORES):
+        expected = [float(other == head) for other in range(4)]
+        if name == "first token":
+            expected[2] = 1 / 6  # t = 6 looks back by 6, to the first
+        if name == "same token":
+            expected[1] = 1 / 6
+        assert scores[name][0].tolist() == pytest.approx(expected), name
+
+
+def test_the_even_head():
+    maps = load(EXPERIMENTS / "attention_maps.py")
+    expected = sum(1 / (t + 1) for t in range(4, 8)) / 4
+    assert set(maps.even(8)) == set(maps.SCORES)
+    assert list(maps.even(8).values()) == pytest.approx([expected] * 4)
+
+
+def test_half_losses_are_of_what_can_be_known():
+    """A model that says "as before, R tokens earlier" pays nothing in the second half, and ln V in the first."""
+    maps = load(EXPERIMENTS / "attention_maps.py")
+    token_ids = maps.repeated(5, 6, 3)
+    assert token_ids.shape == (3, 12) and torch.equal(token_ids[:, :6], token_ids[:, 6:])
+
+    def model(read):
+        logits = torch.zeros(3, 11, 5)
+        logits[:, 6:].scatter_(2, read[:, 1:6, None], 100.0)
+        return logits, None
+
+    assert maps.half_losses(model, token_ids) == pytest.approx((torch.tensor(5.0).log().item(), 0.0), abs=1e-6)
+
+
+def test_attention_maps_draws_and_writes(monkeypatch, lesson):
+    maps, short_run = load(EXPERIMENTS / "attention_maps.py"), load(EXPERIMENTS / "short_run.py")
+    tokens = tiny_tokens()
+    model = short_run.new_model(tokens, **TINY | {"context_length": 16})
+    for weight in model.blocks.parameters():
+        torch.nn.init.normal_(weight)  # else all heads look about evenly
+    monkeypatch.setattr(maps, "load_any", lambda checkpoint: (model.eval(), tokens.tokenizer, tokens.val))
+    found = run_main(maps, monkeypatch, lesson, "--checkpoint", "any.pt")["attention_maps"]
+    assert [row[:2] for row in found["rows"]] == [[1, 1], [1, 2], [2, 1], [2, 2], ["even", None]]
+    for column, name in enumerate(maps.SCORES, start=2):
+        best = max(found["rows"][:-1], key=lambda row: row[column])
+        assert best[:2] == [found["best"][name]["layer"], found["best"][name]["head"]]
+    assert len(list((lesson / "results").glob("*.png"))) == 3
+    assert all(loss > 0 for loss in found["losses"])
+
+
+# context.py, cost.py, recall.py, presets.py
+
+
+def summary(**more) -> dict:
+    return {"train_seconds": 12.0, "steps": 6, "threads": 1} | more
+
+
+def test_context_trains_what_is_missing_with_equally_many_characters(monkeypatch, lesson):
+    context, commands = load(EXPERIMENTS / "context.py"), []
+
+    def train(command, **kwargs):
+        commands.append(command)
+        out = Path(command[command.index("--out") + 1])
+        out.mkdir(parents=True)
+        (out / "summary.json").write_text(json.dumps(summary()), encoding="utf-8")
+
+    bands = [{"low": 5, "high": 20, "accuracy": 0.5, "error": 0.1, "points": 9, "chance": 0.1}]
+    measured = {"steps": 6, "parameters": 100, "above the floor": 0.5, "floor": 1.0, "bands": bands}
+    monkeypatch.setattr(context, "subprocess", SimpleNamespace(run=train, DEVNULL=None))
+    monkeypatch.setattr(context, "load", lambda path: (path.parent.name, None))
+    monkeypatch.setattr(context, "measure", lambda name, _, folder: measured)
+    flags = ("64", "256", "--checkpoints", str(lesson / "runs"), "--steps", "6")
+    found = run_main(context, monkeypatch, lesson, *flags)["context"]
+    assert [Path(command[-1]).name for command in commands] == ["context-64", "ladder"]
+    for command, batch in zip(commands, ("128", "32"), strict=True):
+        assert command[command.index("--batch-size") + 1] == batch and command[command.index("--steps") + 1] == "6"
+    assert [row[0] for row in found["rows"]] == [64, 256, "floor; chance"] and found["rows"][0][4] == 2.0
+    run_main(context, monkeypatch, lesson, *flags)
+    assert len(commands) == 2  # both are there
+
+
+def test_cost(monkeypatch, lesson):
+    cost = load(EXPERIMENTS / "cost.py")
+    monkeypatch.setattr(cost, "read_result", lambda *_: {"rows": [[4, 0.2, 8.0, "40"], [9, 0.2, 9.0, "45"]]})
+    tiny = {"POSITIONS": (4, 9), "AROUND": 2, "READINGS": 1, "CONTEXT": 16}
+    monkeypatch.setattr(cost, "PRESETS", {"default": cost.PRESETS["default"] | {"embedding_dim": 12, "num_layers": 2}})
+    found = run_main(cost, monkeypatch, lesson, **tiny)["cost"]
+    assert [row[:2] for row in found["rows"]] == [[4, 2 * (12 * 144 + 96)], [9, 2 * (12 * 144 + 216)]]
+    model = cost.new_model(16)
+    _, state = model(torch.zeros(1, 9, dtype=torch.int64))
+    assert cost.megabytes(state) == pytest.approx((2 * 2 * 12 * 9 * 4 + 9 * 8) / 1e6)
+
+
+def test_presets_writes_what_a_step_costs(monkeypatch, lesson):
+    presets = load(EXPERIMENTS / "presets.py")
+    about = {"parameters": 7, "val_loss_sliding": 1.5, "tokens_seen": 60, "device": "cpu", "precision": "float32"}
+    (lesson / "checkpoints" / "quick").mkdir(parents=True)
+    text = json.dumps(summary(**about))
+    (lesson / "checkpoints" / "quick" / "summary.json").write_text(text, encoding="utf-8")
+    monkeypatch.setattr(presets, "LESSON", lesson)
+    presets.write_costs()
+    found = json.loads((lesson / "results" / "preset_cost.json").read_text(encoding="utf-8"))
+    steps = presets.PRESETS["quick"]["steps"]
+    assert found["rows"] == [["quick", 7, 1.5, 10, 2.0, steps, found["rows"][0][6], "cpu", 1, "float32"]]
+    assert set(presets.USUAL) < set(presets.PRESETS)
+
+
+def test_recall_adds_its_row_to_those_before(monkeypatch, lesson):
+    recall = load(EXPERIMENTS / "recall.py")
+    bands = [{"low": 5, "high": 20, "accuracy": 0.5, "error": 0.1, "points": 9, "chance": 0.1}]
+    measured = {"steps": 6, "parameters": 100, "above the floor": 0.5, "floor": 1.0, "loss": 1.5, "bands": bands}
+    model = SimpleNamespace(config=SimpleNamespace(num_layers=3, embedding_dim=78))
+    monkeypatch.setattr(recall, "load_run", lambda folder, dataset: (model, SimpleNamespace(tokenizer=None)))
+    monkeypatch.setattr(recall, "measure", lambda *_: measured)
+    monkeypatch.setattr(recall, "rows_before", lambda lessons: [("LSTM, 2 x 128", 6, 99, 0.6, bands)])
+    found = run_main(recall, monkeypatch, lesson)["recall"]
+    assert [row[0] for row in found["rows"]] == ["LSTM, 2 x 128", "Transformer, 3 x 78", "floor; chance"]
+    assert list(found["bands"]) == ["Transformer, 3 x 78"]
+    monkeypatch.setattr(recall, "of_seed", lambda lesson, seed: measured | {"above the floor": seed / 1000})
+    found = run_main(recall, monkeypatch, lesson, "--seeds")["recall_seeds"]
+    assert [row[0] for row in found["rows"]] == ["RNN", "GRU", "LSTM", "Transformer", "floor; chance"]
+    assert found["rows"][3][4] == "1.3370 to 1.3390"
