@@ -189,12 +189,19 @@ def test_the_shares_are_the_batch(monkeypatch, alone, processes):
         assert sorted(rows.tolist()) == sorted(getattr(batch, part).tolist())
 
 
-def test_a_batch_that_cannot_be_shared_is_one_line(tmp_path, monkeypatch, alone):
+def test_a_batch_that_cannot_be_shared_is_one_line(tmp_path, monkeypatch, capsys, alone):
+    """Said by the first process; the others leave after it, in silence."""
+    waited = []
     monkeypatch.setattr(alone, "PROCESSES", 3)
+    monkeypatch.setattr(alone.time, "sleep", waited.append)
     monkeypatch.setattr(sys, "argv", ["train_ddp.py", "--batch-size", "32", "--out", str(tmp_path / "run")])
     with pytest.raises(LearnerError, match="--batch-size 32 cannot be shared among 3 processes"):
         alone.main()
-    assert not (tmp_path / "run").exists()
+    assert not waited
+    monkeypatch.setattr(alone, "RANK", 1)
+    with pytest.raises(SystemExit, match="2"):
+        alone.main()
+    assert waited and capsys.readouterr() == ("", "") and not (tmp_path / "run").exists()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")

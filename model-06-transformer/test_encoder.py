@@ -447,6 +447,7 @@ def test_the_experiment_sets_both_sides_beside_the_left(tmp_path, monkeypatch, f
     rows = {"model-01-ngram": ["7-gram", 1.5, "50.00%", 1.4, "51.00%"], "model-05-lstm": ["LSTM", 1.4, "55.00%", 1.3,
             "56.00%"]}  # fmt: skip
     monkeypatch.setattr(experiment, "read_result", lambda lesson, name: {"columns": COLUMNS, "rows": [rows[lesson]]})
+    monkeypatch.setattr(sys, "argv", ["experiments/fill.py"])
     experiment.main()
     found = json.loads((tmp_path / "results" / "fill.json").read_text(encoding="utf-8"))
     assert found["columns"] == ["model", "sees", *COLUMNS[1:]] and (tmp_path / "results" / "fill.png").exists()

@@ -225,6 +225,7 @@ def main() -> None:
         except (LearnerError, RuntimeError) as error:
             gone = PROCESSES > 1 and any(sign in str(error).lower() for sign in LOST)
             if RANK and (gone or isinstance(error, LearnerError)):
+                time.sleep(5)  # torchrun stops all as soon as one has left: the first one speaks before
                 sys.exit(2)
             if gone:
                 line = "another process is gone, so all stop; --resume goes on from what was saved last"

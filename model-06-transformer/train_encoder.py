@@ -4,8 +4,9 @@
     python train_encoder.py --preset quick      half a minute, and some seconds to measure
     python fill.py --text "To be, or not to b_"
 
-The presets are those of train.py. A step reads as many tokens as there, but only a seventh of them have anything to
-say, so a model learns more slowly than one that tells each token from the left.
+The presets are those of train.py, but with rotary positions. With learned ones (--positions learned, as BERT has them)
+the encoder has to find out first which places are neighbours: for hundreds of steps it knows no more than how frequent
+each token is. A language model is told much more in a step, a target for each token and not for one in seven.
 
 Its loss is nats per masked token, and beside it stands how often the likeliest token is the right one. Both are
 measured on the validation split in consecutive windows. In each window all places are dealt out to 7 passes (1 /
@@ -51,7 +52,8 @@ from shared.tokenizers import stream_text, tokenizer_from_dict
 from shared.visualize import plot_lines
 
 LESSON = train.LESSON
-PRESETS = {name: train.PRESETS[name] | {"expected": None} for name in ("default", "quick", "modern")}
+OWN = {"expected": None, "positions": "rotary"}
+PRESETS = {name: train.PRESETS[name] | OWN for name in ("default", "quick", "modern")}
 ALONE = 1000  # tokens that are masked one at a time, at the end
 
 

@@ -20,6 +20,7 @@ from shared.lessons import ROOT
 from shared.progress import record
 from shared.runs import machine
 
+STARTED = time.perf_counter()  # of the script that imports this: what it does before it makes a Result counts, too
 BLOCK = re.compile(r"(<!-- table: (\S+) -->\n).*?(<!-- /table -->)", re.DOTALL)
 
 
@@ -29,7 +30,6 @@ class Result:
     def __init__(self, lesson: Path, name: str, columns: list[str], seed: int | None = None):
         self.lesson, self.name, self.columns, self.seed = lesson, name, columns, seed
         self.rows: list[list] = []
-        self.start = time.perf_counter()
         (lesson / "results").mkdir(exist_ok=True)
 
     def path(self, suffix: str = ".json") -> Path:
@@ -43,9 +43,9 @@ class Result:
         say("  ".join(f"{text(value)}" for value in row))
 
     def save(self, **more) -> None:
-        """Write results/NAME.json, with how long it took, on what, and whatever else is given (which wins)."""
+        """Write results/NAME.json, with how long the script took, on what, and whatever else is given (which wins)."""
         about = {"script": relative_script(self.lesson), "seed": self.seed}
-        about |= {"minutes": round((time.perf_counter() - self.start) / 60, 2), **machine()}
+        about |= {"minutes": round((time.perf_counter() - STARTED) / 60, 2), **machine()}
         write_json(self.path(), {**about, "columns": self.columns, "rows": self.rows, **more})
         say(f"written to {relative(self.path())}")
         record(f"{self.lesson.name.split('-')[1]} experiment {Path(sys.argv[0]).stem}")

@@ -12,6 +12,7 @@ These are two different questions, and losses from both sides do not add up to t
 what is known of the character at a place, with and without what follows it.
 """
 
+import argparse
 import sys
 from pathlib import Path
 
@@ -50,10 +51,12 @@ def rows_of_the_encoder(model, token_ids: Tensor) -> list[tuple]:
 
 
 def main() -> None:
-    text, folder = load_corpus("shakespeare").val, LESSON / "checkpoints"
-    earlier = [read_result(lesson, NAME) for lesson in OTHERS]
-    model, tokenizer = load(folder / "best.pt")
-    encoder, encoders_tokenizer = load_encoder(folder / "encoder" / "best.pt")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--checkpoint", type=Path, default=LESSON / "checkpoints" / "best.pt")
+    parser.add_argument("--encoder", type=Path, default=LESSON / "checkpoints" / "encoder" / "best.pt")
+    args = parser.parse_args()
+    text, earlier = load_corpus("shakespeare").val, [read_result(lesson, NAME) for lesson in OTHERS]
+    (model, tokenizer), (encoder, encoders_tokenizer) = load(args.checkpoint), load_encoder(args.encoder)
     token_ids = validation_ids(tokenizer, text, "train.py")
     result = Result(LESSON, "fill", ["model", "sees", *COLUMNS[1:]])
     for before in earlier:

@@ -48,6 +48,7 @@ def losses(folder: Path) -> list[dict]:
 
 def check_resume_is_bit_for_bit(lesson: Path, tmp_path: Path, monkeypatch, *flags: str) -> None:
     """Stopped by Ctrl-C in the middle and resumed gives the weights and losses of a run that was left alone."""
+    monkeypatch.setenv("OMP_NUM_THREADS", str(torch.get_num_threads()))  # no two runs may choose by a busy machine
     (tmp_path / "tiny.txt").write_text(TEXT, encoding="utf-8")
     common = ["--dataset", tmp_path / "tiny.txt", "--steps", "20", "--precision", "float32", *flags]
     train(lesson, monkeypatch, *common, "--out", tmp_path / "whole")
