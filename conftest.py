@@ -10,10 +10,10 @@ pytest.register_assert_rewrite("shared.tests")  # an assert in what the tests sh
 
 
 @pytest.fixture
-def type_lines(monkeypatch):
-    """type_lines(repl, *lines): the shell gets these lines, then the end of input; an exception stands for a key."""
+def typed(monkeypatch):
+    """typed(*lines): a shell that is started then gets these lines, and the end of input; an exception is a key."""
 
-    def run(repl, *lines: str | BaseException) -> None:
+    def run(*lines: str | BaseException) -> None:
         waiting = iter([*lines, EOFError()])
 
         def answer(prompt=""):
@@ -23,6 +23,16 @@ def type_lines(monkeypatch):
             return line
 
         monkeypatch.setattr("builtins.input", answer)
+
+    return run
+
+
+@pytest.fixture
+def type_lines(typed):
+    """type_lines(repl, *lines): run the shell with these lines typed."""
+
+    def run(repl, *lines: str | BaseException) -> None:
+        typed(*lines)
         repl.run("a tiny model")
 
     return run

@@ -276,15 +276,9 @@ def train(monkeypatch):
 
     def run(_, monkeypatch, *flags, press_after=10**9):
         module = load(LESSON / "train_attention.py")
-        monkeypatch.setattr(sys, "argv", ["train_attention.py", *map(str, flags)])
         monkeypatch.setattr(module.train, "CtrlC", training.PressedAt)
         monkeypatch.setattr(module.train, "write_sample", partial(module.train.write_sample, length=20))
-        training.PressedAt.after = press_after
-        threads = torch.get_num_threads()
-        try:
-            module.main()
-        finally:
-            torch.set_num_threads(threads)
+        training.run_main(module, monkeypatch, *flags, press_after=press_after)
 
     monkeypatch.setattr(training, "train", run)
 

@@ -1,6 +1,6 @@
 """Train lesson 05: LSTMs on contiguous streams of a text, their state carried from chunk to chunk.
 
-    python train.py                             the default, in 5 to 10 minutes on two cores
+    python train.py                             the default, in about ten minutes on two cores
     python train.py --preset quick              half a minute
     python train.py --preset graves             peepholes, as in Graves 2013, scaled to a CPU
     python train.py --preset leviathan          wide and deep: the stress test, for a GPU

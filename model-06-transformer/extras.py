@@ -1,4 +1,4 @@
-"""Two things that are not part of the Transformer, and help a small one: --bigrams and --token-shift (model.py).
+"""Two things that are no part of the Transformer, as options: --bigrams and --token-shift (model.py).
 
 Both tell a token directly what stood before it, which else the first layers have to learn to look up: BigramEmbedding
 adds a vector for the pair, shift_tokens gives half of what attention reads from one place earlier.

@@ -1,7 +1,8 @@
 """Lesson 06: the Transformer. No summary of the text is carried along: each token looks back at all those before it.
 
-    x = x + attention(norm(x))          a block: first look around (attention.py), then think about what was seen, each
-    x = x + feed_forward(norm(x))       added to what is there       (pre-norm, as in GPT-2; Radford et al. 2019)
+    token_ids --> embedding + positions --> block --> block --> ... --> norm --> lm_head --> logits
+
+A block (blocks.py) looks around (attention.py), then thinks about what was seen, and adds both to what is there.
 
 New against lesson 05: nothing waits for its neighbour. h_t needed h_{t-1}; here all tokens of a text go through a block
 at once, as matrix products. What is remembered is not one (h, c) but a key and a value for each token: it grows with
@@ -21,10 +22,10 @@ import math
 from dataclasses import dataclass
 
 import torch
-from attention import Linear, MultiHeadAttention, angles, sinusoids
-from extras import BigramEmbedding, shift_tokens
+from attention import angles, sinusoids
+from blocks import Block, new_norm
+from extras import BigramEmbedding
 from torch import Tensor, nn
-from torch.nn.functional import gelu, relu, silu
 
 from shared.console import LearnerError, nearest
 
@@ -65,83 +66,6 @@ class TransformerConfig:
             raise LearnerError("--positions rotary needs heads of an even size: --embedding-dim / --num-heads")
 
 
-class RMSNorm(nn.Module):
-    """(16) x / sqrt(mean of x^2 + eps) * weight, over the channels of each token (Zhang & Sennrich 2019)."""
-
-    def __init__(self, size: int, eps: float = 1e-5):
-        super().__init__()
-        self.weight, self.eps = nn.Parameter(torch.ones(size)), eps
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x * torch.rsqrt(x.square().mean(dim=-1, keepdim=True) + self.eps) * self.weight
-
-
-def new_norm(config: TransformerConfig) -> nn.Module:
-    """A norm over the C channels of a token. (15) LayerNorm is PyTorch's: written out it takes five times as long."""
-    if config.norm == "layer":
-        return nn.LayerNorm(config.embedding_dim, bias=not config.no_bias)
-    return RMSNorm(config.embedding_dim) if config.norm == "rms" else nn.Identity()
-
-
-class FeedForward(nn.Module):
-    """(17) Two linear layers and a bend, each token by itself, (B, T, C) -> (B, T, C); 4C units wide (Vaswani 2017).
-
-    (18) "swiglu": silu(gate) * value (Shazeer 2020), 8/3 C wide, so that its three matrices are as large as the two.
-    """
-
-    def __init__(self, embedding_dim: int, activation: str = "gelu", bias=True):
-        super().__init__()
-        gated, self.activation = activation == "swiglu", activation
-        hidden_size = 8 * embedding_dim // 3 if gated else 4 * embedding_dim
-        self.up = Linear(embedding_dim, 2 * hidden_size if gated else hidden_size, bias)
-        self.down = Linear(hidden_size, embedding_dim, bias)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.down(self.bend(self.up(x)))
-
-    def bend(self, a: Tensor) -> Tensor:
-        if self.activation == "swiglu":
-            gate, value = a.chunk(2, dim=-1)
-            return silu(gate) * value
-        if self.activation == "gelu":
-            return gelu(a, approximate="tanh")  # as in GPT-2
-        return relu(a).square() if self.activation == "squared_relu" else relu(a)  # squared: So et al. 2021
-
-
-class Block(nn.Module):
-    """x, state = block(x, state=None): attention and feed-forward, each with a residual connection and a norm.
-
-    x is (B, T, C) before and after; causal, mask and rotation are handed on to MultiHeadAttention.
-    """
-
-    def __init__(self, config: TransformerConfig):
-        super().__init__()
-        c, bias = config, not config.no_bias
-        self.post_norm, self.token_shift = c.post_norm, c.token_shift
-        self.attention = MultiHeadAttention(c.embedding_dim, c.num_heads, c.attention_dropout, bias, c.qk_norm)
-        self.feed_forward = FeedForward(c.embedding_dim, c.activation, bias)
-        self.norm1, self.norm2 = new_norm(c), new_norm(c)
-        self.dropout = nn.Dropout(c.dropout)
-
-    def forward(self, x: Tensor, state: tuple | None = None, causal=True, mask=None, rotation=None):
-        inputs, last = self.attention_inputs(x, state)
-        seen, cache = self.attention(inputs, state and state[:2], causal=causal, mask=mask, rotation=rotation)
-        if self.post_norm:  # (13)
-            x = self.norm1(x + self.dropout(seen))
-            x = self.norm2(x + self.dropout(self.feed_forward(x)))
-        else:  # (14)
-            x = x + self.dropout(seen)
-            x = x + self.dropout(self.feed_forward(self.norm2(x)))
-        return x, (*cache, *last)
-
-    def attention_inputs(self, x: Tensor, state: tuple | None = None) -> tuple[Tensor, tuple]:
-        """What attention reads (B, T, C), and what of it the state keeps beside keys and values."""
-        inputs = x if self.post_norm else self.norm1(x)
-        if not self.token_shift:
-            return inputs, ()
-        return shift_tokens(inputs, state and state[2]), (inputs[:, -1],)
-
-
 class TransformerLM(nn.Module):
     """logits, state = model(token_ids, state=None): the state is a list of (keys, values), (B, heads, S, d), one for
     each layer, and behind them the tokens of the window, (B, S), S <= context_length. (With token_shift there is a
@@ -163,7 +87,7 @@ class TransformerLM(nn.Module):
         self.dropout = nn.Dropout(c.dropout)
         self.blocks = nn.ModuleList(Block(c) for _ in range(c.num_layers))
         self.norm = nn.Identity() if c.post_norm else new_norm(c)
-        self.lm_head = Linear(c.embedding_dim, c.vocab_size, bias=False)
+        self.lm_head = nn.Linear(c.embedding_dim, c.vocab_size, bias=False)
         self.initialise()
 
     @torch.no_grad()

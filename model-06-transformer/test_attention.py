@@ -262,13 +262,3 @@ def test_with_rotary_positions_a_text_may_begin_anywhere():
     first, later, without = (attention(inputs, rotation=r)[0] for r in (rotation(7, 4), rotation(7, 4, 100), None))
     assert_same(later, first)
     assert not torch.allclose(without, first)
-
-
-def test_linear_is_pytorchs_and_its_gradient_is_laid_out_as_its_weight():
-    """(Else autograd would copy it at every step.)"""
-    torch.manual_seed(0)
-    ours, theirs, inputs = lesson.Linear(3, 5), nn.Linear(3, 5), torch.randn(2, 4, 3)
-    ours.load_state_dict(theirs.state_dict())
-    torch.testing.assert_close(ours(inputs), theirs(inputs))
-    (gradient,) = torch.autograd.grad(ours(inputs).sum(), [ours.weight])
-    assert gradient.stride() == ours.weight.stride() == (1, 5) and ours.double().weight.stride() == (1, 5)

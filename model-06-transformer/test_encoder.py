@@ -260,15 +260,7 @@ def train(monkeypatch):
     """What shared.tests.training does with train.py, with train_encoder.py instead."""
 
     def run(_, monkeypatch, *flags, press_after=10**9):
-        module = load(LESSON / "train_encoder.py")
-        monkeypatch.setattr(sys, "argv", ["train_encoder.py", *map(str, flags)])
-        monkeypatch.setattr(module, "CtrlC", training.PressedAt)
-        training.PressedAt.after = press_after
-        threads = torch.get_num_threads()
-        try:
-            module.main()
-        finally:
-            torch.set_num_threads(threads)
+        training.run_main(load(LESSON / "train_encoder.py"), monkeypatch, *flags, press_after=press_after)
 
     monkeypatch.setattr(training, "train", run)
     return partial(run, LESSON, monkeypatch)
@@ -374,19 +366,11 @@ def test_fill_shows_the_likeliest_for_each_blank(filler, capsys):
     assert shown[2] == "  " + "".join(filled)
 
 
-def test_the_shell_of_fill(filler, monkeypatch, capsys):
+def test_the_shell_of_fill(filler, monkeypatch, capsys, typed):
     """Commands, empty input, unknown characters, Ctrl-C, the end of input: one line each, and it goes on."""
     monkeypatch.setenv("NO_COLOR", "1")
-    lines = iter(["", "no blank", "/top 2", "/top", "/top many", "/tip", "/help", "th_ é dog", KeyboardInterrupt(),
-                  "_", "the\\n_", EOFError()])  # fmt: skip
-
-    def answer(prompt=""):
-        line = next(lines)
-        if isinstance(line, BaseException):
-            raise line
-        return line
-
-    monkeypatch.setattr("builtins.input", answer)
+    typed("", "no blank", "/top 2", "/top", "/top many", "/tip", "/help", "th_ é dog", KeyboardInterrupt(),
+                  "_", "the\\n_")  # fmt: skip
     converse(["hello"], filler.answer)
     shown, errors = capsys.readouterr()
     expected = [r"hello", r"error: put a _ .*", r"error: put a _ .*", r"  top 2", r"  top 2",

@@ -20,7 +20,7 @@ from shared.sampling import generate
 from shared.tests import networks
 from shared.tests.networks import parts_of, random_ids
 
-lesson = load(Path(__file__).with_name("model.py"))
+lesson, blocks = (load(Path(__file__).with_name(name)) for name in ("model.py", "blocks.py"))
 TransformerConfig, TransformerLM, CHOICES = lesson.TransformerConfig, lesson.TransformerLM, lesson.CHOICES
 KINDS = (
     {},
@@ -303,7 +303,7 @@ def test_norms_are_what_the_equations_say():
     torch.manual_seed(0)
     x, weight, bias = 3 + torch.randn(2, 5, 6).double(), torch.randn(6).double(), torch.randn(6).double()
     config = partial(TransformerConfig, 7, embedding_dim=6)
-    layer, rms = (lesson.new_norm(config(norm=norm)).double() for norm in ("layer", "rms"))
+    layer, rms = (blocks.new_norm(config(norm=norm)).double() for norm in ("layer", "rms"))
     layer.load_state_dict({"weight": weight, "bias": bias})
     rms.load_state_dict({"weight": weight})
     mean, variance = x.mean(dim=2, keepdim=True), x.var(dim=2, correction=0, keepdim=True)
@@ -312,8 +312,8 @@ def test_norms_are_what_the_equations_say():
     theirs.load_state_dict({"weight": weight})
     assert_same(rms(x), x / ((x**2).mean(dim=2, keepdim=True) + 1e-5).sqrt() * weight)
     assert_same(rms(x), theirs(x))
-    assert lesson.new_norm(config(norm="none"))(x) is x
-    assert lesson.new_norm(config(no_bias=True)).bias is None
+    assert blocks.new_norm(config(norm="none"))(x) is x
+    assert blocks.new_norm(config(no_bias=True)).bias is None
 
 
 def test_feed_forward_is_what_the_equations_say():
@@ -325,7 +325,7 @@ def test_feed_forward_is_what_the_equations_say():
              "swiglu": lambda a: a[..., :16] * torch.sigmoid(a[..., :16]) * a[..., 16:]}  # fmt: skip
     assert set(bends) == set(CHOICES["activation"])
     for name, bend in bends.items():
-        layer = lesson.FeedForward(6, name).double()
+        layer = blocks.FeedForward(6, name).double()
         (W, b), (V, c) = ((part.weight, part.bias) for part in (layer.up, layer.down))
         assert_same(layer(x), bend(x @ W.t() + b) @ V.t() + c)
         assert layer.down.in_features == (16 if name == "swiglu" else 24)
@@ -343,7 +343,7 @@ def test_blocks_are_those_of_pytorch(seed, post_norm, activation, causal, bias):
         nn.init.normal_(weight, std=0.5)
     config = TransformerConfig(7, embedding_dim=12, num_heads=3, post_norm=post_norm, activation=activation,
                                no_bias=not bias)  # fmt: skip
-    block = lesson.Block(config).double()
+    block = blocks.Block(config).double()
     names = {"self_attn.in_proj_": "attention.qkv.", "self_attn.out_proj.": "attention.output.",
              "linear1.": "feed_forward.up.", "linear2.": "feed_forward.down."}  # fmt: skip
     weights = dict(theirs.named_parameters())
@@ -429,7 +429,7 @@ def test_each_pair_has_a_vector_of_its_own_where_there_is_room():
 def test_token_shift_moves_half_of_the_channels_on_by_one():
     x, last = torch.randn(2, 4, 6), torch.randn(2, 6)
     for first in (None, last):
-        shifted = lesson.shift_tokens(x, first)
+        shifted = blocks.shift_tokens(x, first)
         assert torch.equal(shifted[..., 3:], x[..., 3:]) and torch.equal(shifted[:, 1:, :3], x[:, :-1, :3])
         assert torch.equal(shifted[:, 0, :3], torch.zeros(2, 3) if first is None else last[:, :3])
 

@@ -1,9 +1,9 @@
 """Train lesson 06: Transformers on random windows of a text.
 
-    python train.py                             the default, in 5 to 10 minutes on two cores
-    python train.py --preset quick              half a minute
+    python train.py                             the default; it says how long it will take
+    python train.py --preset quick              a small one
     python train.py --preset mini               as in Vaswani et al. 2017, scaled to a CPU
-    python train.py --preset gpt                GPT-2's choices: up to an hour on a CPU, and sizes for a GPU below
+    python train.py --preset gpt                GPT-2's choices, a larger one
     python train.py --preset modern             what came later, and Muon (muon.py)
 """
 

@@ -1,12 +1,12 @@
 """Train the encoder of encoder.py to fill in what is masked, in the way of train.py, into checkpoints/encoder.
 
     python train_encoder.py                     as large and as long as train.py's default
-    python train_encoder.py --preset quick      half a minute, and some seconds to measure
+    python train_encoder.py --preset quick      a small one
     python fill.py --text "To be, or not to b_"
 
-The presets are those of train.py, but with rotary positions. With learned ones (--positions learned, as BERT has them)
-the encoder has to find out first which places are neighbours: for hundreds of steps it knows no more than how frequent
-each token is. A language model is told much more in a step, a target for each token and not for one in seven.
+The presets are those of train.py, but with rotary positions: with learned ones (--positions learned, as BERT has them)
+the encoder would have to find out first which places are neighbours, and it is told less in a step than a language
+model, one token in seven instead of each.
 
 Its loss is nats per masked token, and beside it stands how often the likeliest token is the right one. Both are
 measured on the validation split in consecutive windows. In each window all places are dealt out to 7 passes (1 /
@@ -52,8 +52,7 @@ from shared.tokenizers import stream_text, tokenizer_from_dict
 from shared.visualize import plot_lines
 
 LESSON = train.LESSON
-OWN = {"expected": None, "positions": "rotary"}
-PRESETS = {name: train.PRESETS[name] | OWN for name in ("default", "quick", "modern")}
+PRESETS = {name: train.PRESETS[name] | {"positions": "rotary"} for name in ("default", "quick", "modern")}
 ALONE = 1000  # tokens that are masked one at a time, at the end
 
 

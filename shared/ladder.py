@@ -5,6 +5,9 @@
 
 import argparse
 import json
+import statistics
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,9 +19,11 @@ from shared.evaluation import token_losses
 from shared.files import relative, write_json
 from shared.lessons import ROOT, find_lesson, load
 from shared.recall import by_distance, recall
+from shared.results import Result
 from shared.runs import read_metrics
+from shared.visualize import plot_recall
 
-RECALL = "recall.json"
+RECALL, SEEDS = "recall.json", (1337, 1338, 1339)
 
 
 def measure(model, tokenizer, folder: Path) -> dict:
@@ -57,6 +62,54 @@ def rows_before(lessons: dict[str, list[str] | None]) -> Iterator[tuple]:
             size = next((row[column] for column in row if column.startswith(("parameters", "distinct"))), None)
             above = next((row[column] for column in row if column.endswith("above the floor")), None)
             yield name, found.get("steps"), size, above, found["bands"][name]
+
+
+def tabulate(lesson: Path, name: str, here: dict, before: dict[str, list[str] | None], title: str) -> None:
+    """results/recall.json and .png of a lesson: the rows before it, its own (what `measure` returned), and chance."""
+    models = [*rows_before(before), (name, *(here[key] for key in ("steps", "parameters", "above the floor", "bands")))]
+    columns = ["model", "steps", "parameters, or counts", "nats above the floor"]
+    result = Result(lesson, "recall", columns + [f"{band['low']}-{band['high']}" for band in here["bands"]], SEEDS[0])
+    for *about, bands in models:
+        result.add(*about, *[f"{band['accuracy']:.0%}" for band in bands])
+    result.add("floor; chance", None, None, 0.0, *[f"{band['chance']:.0%}" for band in here["bands"]])
+    plot_recall(result.path(".png"), {about[0]: about[-1] for about in models}, title)
+    result.save(floor=here["floor"], loss=here["loss"], steps=here["steps"], bands={name: here["bands"]})
+
+
+def of_seed(lesson: str, seed: int) -> dict:
+    """What the ladder's network of a lesson recalls; trained and asked in processes of their own where need be."""
+    folder = ROOT / lesson
+    out = folder / "checkpoints" / ("ladder" if seed == SEEDS[0] else f"ladder-{seed}")
+    if not (out / "summary.json").exists():  # is written when a run is complete
+        say(f"trains     {lesson}, seed {seed}")
+        command = [sys.executable, str(folder / "train.py"), "--preset", "ladder", "--seed", str(seed)]
+        subprocess.run([*command, "--out", str(out)], check=True, stdout=subprocess.DEVNULL)
+    command = [sys.executable, "-m", "shared.ladder", str(out)]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=ROOT)
+    return json.loads((out / RECALL).read_text(encoding="utf-8"))
+
+
+def tabulate_seeds(lesson: Path, networks: dict[str, str]) -> None:
+    """results/recall_seeds.json and .png: mean and range of each network, over SEEDS. networks: name -> its lesson."""
+    result, curves, found = None, {}, {}
+    for name, of_lesson in networks.items():
+        runs = found[name] = [of_seed(of_lesson, seed) for seed in SEEDS]
+        bands = list(zip(*[run["bands"] for run in runs], strict=True))
+        if result is None:
+            columns = ["network", "steps", "parameters", "nats above the floor", "lowest to highest"]
+            result = Result(lesson, "recall_seeds", columns + [f"{b['low']}-{b['high']}" for b, *_ in bands], SEEDS[0])
+        above = [run["above the floor"] for run in runs]
+        spans = [sorted(band["accuracy"] for band in of_seeds) for of_seeds in bands]
+        steps = sorted({run["steps"] for run in runs})
+        result.add(name, " to ".join(f"{step:,}" for step in dict.fromkeys((steps[0], steps[-1]))),
+                   runs[0]["parameters"], statistics.mean(above), f"{min(above):.4f} to {max(above):.4f}",
+                   *[f"{statistics.mean(span):.0%} ({span[0]:.0%} to {span[-1]:.0%})" for span in spans])  # fmt: skip
+        curves[name] = [of_seeds[0] | {"accuracy": (span[0] + span[-1]) / 2, "error": (span[-1] - span[0]) / 2}
+                        for of_seeds, span in zip(bands, spans, strict=True)]  # fmt: skip
+    chance = [f"{band['chance']:.0%}" for band in runs[0]["bands"]]
+    result.add("floor; chance", None, None, 0.0, None, *chance)
+    plot_recall(result.path(".png"), curves, "Recall by distance: the range of three seeds")
+    result.save(seeds=SEEDS, bands={name: [run["bands"] for run in runs] for name, runs in found.items()})
 
 
 def main() -> None:

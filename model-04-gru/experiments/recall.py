@@ -18,9 +18,7 @@ from generate import load
 
 from shared.console import LearnerError, run
 from shared.files import relative
-from shared.ladder import measure, rows_before
-from shared.results import Result
-from shared.visualize import plot_recall
+from shared.ladder import measure, tabulate
 
 CHECKPOINT = LESSON / "checkpoints" / "ladder" / "best.pt"
 BEFORE = {"model-01-ngram": ["10-gram"], "model-02-mlp": None, "model-03-rnn": None}  # None: all that it has
@@ -31,18 +29,8 @@ def main() -> None:
         command = "python train.py --preset ladder --out checkpoints/ladder"
         raise LearnerError(f"no checkpoint at {relative(CHECKPOINT)}: train it first, with {command}")
     model, tokenizer = load(CHECKPOINT)
-    here = measure(model, tokenizer, CHECKPOINT.parent)
-    name, bands = f"GRU, {model.config.num_layers} x {model.config.hidden_size}", here["bands"]
-    row = (name, here["steps"], here["parameters"], here["above the floor"], bands)
-    columns = ["model", "steps", "parameters, or counts", "nats above the floor"]
-    result = Result(LESSON, "recall", columns + [f"{band['low']}-{band['high']}" for band in bands], 1337)
-    models = [*rows_before(BEFORE), row]
-    for *about, found in models:
-        result.add(*about, *[f"{band['accuracy']:.0%}" for band in found])
-    result.add("floor; chance", None, None, 0.0, *[f"{band['chance']:.0%}" for band in bands])
-    curves = {about[0]: about[-1] for about in models}
-    plot_recall(result.path(".png"), curves, "What a gated network recalls")
-    result.save(floor=here["floor"], loss=here["loss"], steps=here["steps"], bands={name: bands})
+    name = f"GRU, {model.config.num_layers} x {model.config.hidden_size}"
+    tabulate(LESSON, name, measure(model, tokenizer, CHECKPOINT.parent), BEFORE, "What a gated network recalls")
 
 
 if __name__ == "__main__":

@@ -28,17 +28,23 @@ class PressedAt:
         return PressedAt.after < 0
 
 
-def train(lesson: Path, monkeypatch, *flags: str, press_after: int = 10**9):
-    """Run train.py's main in this process with some flags, pressing Ctrl-C after so many looks at it; its module."""
-    module = load(lesson / "train.py")
-    monkeypatch.setattr(sys, "argv", ["train.py", *map(str, flags)])
-    monkeypatch.setattr(module, "CtrlC", PressedAt)
+def run_main(module, monkeypatch, *flags: str, press_after: int = 10**9) -> None:
+    """A training script's main, in this process, with some flags, pressing Ctrl-C after so many looks at it."""
+    monkeypatch.setattr(sys, "argv", [Path(module.__file__).name, *map(str, flags)])
+    if hasattr(module, "CtrlC"):  # else whoever calls this has put PressedAt where the script looks
+        monkeypatch.setattr(module, "CtrlC", PressedAt)
     PressedAt.after = press_after
     threads = torch.get_num_threads()
     try:
         module.main()
     finally:
         torch.set_num_threads(threads)
+
+
+def train(lesson: Path, monkeypatch, *flags: str, press_after: int = 10**9):
+    """Run train.py's main in this process, as run_main says; returns its module."""
+    module = load(lesson / "train.py")
+    run_main(module, monkeypatch, *flags, press_after=press_after)
     return module
 
 
