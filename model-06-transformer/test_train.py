@@ -264,9 +264,10 @@ def test_the_benchmark_compares_models_that_compute_the_same():
 def test_without_the_cache_the_benchmark_writes_the_same_text():
     """Beyond the window, too."""
     benchmark = load(LESSON / "benchmark.py")
-    torch.manual_seed(0)
-    model = benchmark.TransformerLM(benchmark.TransformerConfig(7, 6, 8, 2, 2)).double().eval()
-    for weight in model.parameters():
-        torch.nn.init.normal_(weight, std=0.8)
+    torch.manual_seed(1)
+    model = benchmark.TransformerLM(benchmark.TransformerConfig(29, 6, 8, 2, 2)).double().eval()
+    for name, weight in model.named_parameters():
+        if "norm" not in name:  # a norm's bias would make it one character for ever
+            torch.nn.init.normal_(weight, std=0.8)
     (_, without), (_, cached) = (benchmark.write(model, 40, cache) for cache in (False, True))
-    assert without == cached and len(set(cached)) > 1
+    assert without == cached and len(set(cached)) > 3
