@@ -27,7 +27,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
-from model import LSTMLM, LSTMConfig
+from model import LSTMLM, LSTMConfig, drop
 from torch import Tensor, nn
 
 from shared.console import LearnerError
@@ -129,7 +129,7 @@ class LSTMAttentionLM(LSTMLM):
         hidden, new_state = self.embedding(token_ids), []
         for layer, h_c in zip(self.layers, state, strict=True):
             outputs, h_c = layer(hidden, h_c)
-            outputs = self.dropout(outputs) if self.training else outputs
+            outputs = drop(outputs, self.config.dropout) if self.training else outputs
             hidden = hidden + outputs if self.config.residual and hidden.shape == outputs.shape else outputs
             new_state.append(h_c)
         return hidden, new_state, cache

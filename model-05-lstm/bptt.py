@@ -24,6 +24,7 @@ tanh_backward = torch.ops.aten.tanh_backward.grad_input  # gradient * (1 - y * y
 MINUS_ONE = torch.tensor(-1.0)
 # PyTorch multiplies float32 with MKL, but has oneDNN on board, which nn.LSTM uses and which is often the quicker.
 ONEDNN = torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
+ONEDNN_TYPES = [torch.float32] + [torch.bfloat16] * (ONEDNN and torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 def precision(x: Tensor) -> dict:
@@ -34,7 +35,7 @@ def precision(x: Tensor) -> dict:
 
 def takes_onednn(x: Tensor, rows: int) -> bool:
     """Is a product with so many rows of this device and dtype one for oneDNN? (For a single one it is not worth it.)"""
-    return ONEDNN and rows > 1 and x.dtype == torch.float32 and x.device.type == "cpu"
+    return ONEDNN and rows > 1 and x.dtype in ONEDNN_TYPES and x.device.type == "cpu"
 
 
 def packed(weight: Tensor, rows: int) -> Tensor:
@@ -42,8 +43,18 @@ def packed(weight: Tensor, rows: int) -> Tensor:
     return torch.ops.mkldnn._reorder_linear_weight(weight, rows) if takes_onednn(weight, rows) else weight
 
 
+def in_loop(weight: Tensor, rows: int) -> Tensor:
+    """A weight as the loop wants it: in what autocast is set to, and packed."""
+    kind = weight.device.type
+    return packed(weight.to(torch.get_autocast_dtype(kind)) if torch.is_autocast_enabled(kind) else weight, rows)
+
+
 def product(x: Tensor, weight: Tensor, plus: Tensor | None = None) -> Tensor:
-    """x W^T, plus a bias or a tensor of the result's shape. Autocast leaves it alone."""
+    """x W^T, plus a bias or a tensor of the result's shape. Where the weight is of less precision, as in_loop makes it,
+    the product is, too; the sum is not."""
+    if x.dtype != weight.dtype:
+        y = product(x.to(weight.dtype), weight)
+        return y.to(x.dtype) if plus is None else plus + y
     if takes_onednn(x, len(x)):
         if plus is None or plus.dim() == 1:
             return torch.ops.mkldnn._linear_pointwise(x, weight, plus, "none", [], "")
@@ -53,7 +64,7 @@ def product(x: Tensor, weight: Tensor, plus: Tensor | None = None) -> Tensor:
 
 
 def all_steps(x: Tensor, weight: Tensor) -> Tensor:
-    """x W^T where the rows are those of all steps. Under autocast the product is one of bf16; the loop never is."""
+    """x W^T where the rows are those of all steps."""
     return x @ weight.t() if torch.is_autocast_enabled(x.device.type) else product(x, weight)
 
 
@@ -85,7 +96,7 @@ def forward_loop(gates: Tensor, h0: Tensor, c0: Tensor, weight: Tensor) -> tuple
     h, c = gates.new_empty(steps + 1, batch, H), gates.new_empty(steps + 1, batch, H)
     s = gates.new_empty(steps, batch, H)
     h[0], c[0] = h0, c0
-    weight = packed(weight, batch)
+    weight = in_loop(weight, batch)
     each = (part.unbind() for part in (h[:-1], h[1:], c[:-1], c[1:], s, gates, *gates.chunk(4, dim=2)))
     for h_before, h_t, c_before, c_t, s_t, gates_t, i_t, f_t, n_t, o_t in zip(*each, strict=True):
         torch.sigmoid(product(h_before, weight, gates_t), out=gates_t)  # (1)
@@ -116,7 +127,7 @@ def backward_loop(
 
     f (T, B, H), weight (4H, H), grad_outputs (B, T, H), grad_h and grad_c (B, H) -> the gradients of h0 and c0.
     """
-    weight = packed(weight.t(), len(grad_h))
+    weight = in_loop(weight.t(), len(grad_h))
     *direct, last = grad_outputs.unbind(1)
     dh, dc = last + grad_h, grad_c.clone()  # (5) for t = T
     each = through, f, dgates[:, :, :3], dgates[:, :, 3], dgates.flatten(2)
@@ -153,7 +164,8 @@ class Recurrence(torch.autograd.Function):
         x, h, c, s, gates, weight_ih, weight_hh = ctx.saved_tensors
         (steps, batch, H), f = s.shape, gates.chunk(4, dim=2)[1]
         dgates, through = factors(c, s, gates)
-        dh0, dc0 = backward_loop(dgates, through, f, weight_hh, grad_outputs, grad_h, grad_c)
+        with torch.autocast(**ctx.precision):
+            dh0, dc0 = backward_loop(dgates, through, f, weight_hh, grad_outputs, grad_h, grad_c)
         flat = dgates.view(steps * batch, 4 * H)
         with torch.autocast(**ctx.precision):
             dx = all_steps(flat, weight_ih.t()).view(steps, batch, -1).transpose(0, 1)  # (13)

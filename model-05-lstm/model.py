@@ -141,6 +141,12 @@ class LSTMLayer(nn.Module):
         return layer
 
 
+def drop(x: Tensor, share: float) -> Tensor:
+    """Dropout (Srivastava et al. 2014): a random share of x is zero, the rest larger by as much. The same as F.dropout,
+    which takes nearly twice as long to draw what it leaves out on a CPU."""
+    return x * (torch.rand_like(x) > share) / (1 - share) if share else x
+
+
 class LSTMLM(nn.Module):
     """logits, state = model(token_ids, state=None): the state is a list of (h, c), one pair for each layer, (B, H)."""
 
@@ -151,17 +157,16 @@ class LSTMLM(nn.Module):
         sizes = [c.embedding_dim] + [c.hidden_size] * (c.num_layers - 1)
         settings = c.hidden_size, c.peepholes, c.forget_bias, c.init, c.backward
         self.layers = nn.ModuleList(LSTMLayer(size, *settings) for size in sizes)
-        self.dropout = nn.Dropout(c.dropout)
         self.lm_head = nn.Linear(c.hidden_size, c.vocab_size)
         with torch.no_grad():
-            self.lm_head.weight.mul_(0.1)  # whatever the layers hand up at first, the first loss is close to ln V
+            self.lm_head.weight.mul_(0.5)  # the first loss is close to ln V, also where the embedding comes through
 
     def forward(self, token_ids: Tensor, state: list[tuple] | None = None) -> tuple[Tensor, list[tuple]]:
         """token_ids (B, T) -> logits (B, T, V) for the token after each, and the state after the last, L x (h, c)."""
         hidden, new_state = self.embedding(token_ids), []
         for layer, h_c in zip(self.layers, state or [None] * len(self.layers), strict=True):
             outputs, h_c = layer(hidden, h_c)
-            outputs = self.dropout(outputs) if self.training else outputs
+            outputs = drop(outputs, self.config.dropout) if self.training else outputs
             hidden = hidden + outputs if self.config.residual and hidden.shape == outputs.shape else outputs
             new_state.append(h_c)
         logits = self.lm_head(hidden)

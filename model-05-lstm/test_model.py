@@ -84,7 +84,7 @@ def test_each_layer_has_a_state_of_its_own():
 def test_first_loss_is_ln_of_the_vocabulary(peepholes, init, residual, num_layers):
     torch.manual_seed(0)
     model = LSTMLM(LSTMConfig(65, 64, 64, num_layers, 0.2, peepholes, residual=residual, init=init))
-    networks.check_first_loss(model, within=0.05)
+    networks.check_first_loss(model, within=0.1)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -392,16 +392,19 @@ def test_autocast_touches_only_the_products_over_all_steps():
 
 
 @pytest.mark.parametrize("onednn", [True, False])
-def test_under_autocast_the_loop_is_float32(monkeypatch, onednn):
-    """Without inputs there is nothing to round but in the loop, and nothing is."""
+def test_under_autocast_the_loop_rounds_its_products_but_no_cell(monkeypatch, onednn):
+    """Without inputs, what is rounded is the loop's own; a cell that keeps everything keeps all its digits."""
     monkeypatch.setitem(BPTT, "ONEDNN", onednn and BPTT["ONEDNN"])
     torch.manual_seed(0)
-    layer, (h, c) = LSTMLayer(16, 24), torch.randn(2, 3, 24)
-    results = []
+    layer, (h, c), results = LSTMLayer(16, 24), torch.randn(2, 3, 24), []
     for enabled in (False, True):
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=enabled):
             results.append(layer(torch.zeros(3, 20, 16), (h, c))[0])
-    torch.testing.assert_close(*results, rtol=0, atol=1e-5)
+    assert 0 < (results[0] - results[1]).norm() < 0.01 * results[0].norm()
+    with torch.no_grad():
+        layer.bias_ih.copy_(torch.tensor([-200.0, 200.0, 0.0, 0.0]).repeat_interleave(24))  # write nothing, keep all
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            assert torch.equal(layer(torch.zeros(3, 20, 16), (h, c))[1][1], c)
 
 
 # PyTorch's module as the peer

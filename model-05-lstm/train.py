@@ -43,10 +43,11 @@ from shared.runs import (
 from shared.tokenizers import tokenizer_from_dict
 
 LESSON = Path(__file__).resolve().parent
-BASE = {"learning_rate": 2e-3, "weight_decay": 0.01, "warmup": 100, "clip": 1.0, "batch_size": 32, "chunk_length": 64}
+BASE = {"learning_rate": 2e-3, "weight_decay": 0.01, "warmup": 50, "clip": 1.0, "batch_size": 32, "chunk_length": 64,
+        "evaluations": 10}  # fmt: skip
 PRESETS = {
-    "default": BASE | {"steps": 2700, "learning_rate": 6e-3, "init": "orthogonal", "embedding_dim": 384,
-                       "hidden_size": 384, "residual": True, "dropout": 0.3},
+    "default": BASE | {"steps": 4000, "learning_rate": 6e-3, "init": "orthogonal", "embedding_dim": 320,
+                       "hidden_size": 320, "residual": True, "dropout": 0.35, "evaluations": 5},
     "quick": BASE | {"steps": 700, "learning_rate": 1.6e-2, "init": "orthogonal", "embedding_dim": 128,
                      "hidden_size": 128, "num_layers": 1},
     # Graves 2013, section 3: the characters of the Penn Treebank, one layer of 1,000 units with peepholes (Wikipedia: 7
@@ -67,15 +68,16 @@ def arguments(config_class=LSTMConfig, presets=PRESETS, description=__doc__):
     parser.add_argument("--clip", type=float, help="largest norm of the gradient; 0 leaves it as it is")
     parser.add_argument("--no-carry", action="store_true", help="start every chunk from no state (an experiment)")
     parser.add_argument("--weight-decay", type=float, help="of AdamW")
+    parser.add_argument("--evaluations", type=positive_int, help="how often the validation split is read on the way")
     parser.add_argument("--warmup", type=positive_int, help="steps until the learning rate is at its highest")
     common_flags(parser, presets)
     return parse(parser, presets)
 
 
 def learning_rate(step: int, args) -> float:
-    """Up in a straight line, then down along a cosine to a twentieth (Loshchilov & Hutter 2017)."""
+    """Up in a straight line, then down along a cosine to nothing (Loshchilov & Hutter 2017)."""
     warm = min(1.0, (step + 1) / args.warmup)
-    return args.learning_rate * warm * (0.525 + 0.475 * math.cos(math.pi * step / args.steps))
+    return args.learning_rate * warm * (0.5 + 0.5 * math.cos(math.pi * step / args.steps))
 
 
 def train_step(model, optimizer, batch, state, clip, device, precision):
@@ -141,7 +143,7 @@ def main(model_class=LSTMLM, config_class=LSTMConfig, presets=PRESETS, folder=LE
         say(f"trains     {args.steps:,} steps, about {duration(args.steps * seconds_per_step)}")
         say(f"untrained  {untrained:.3f} nats per token; ln(V) = {math.log(tokenizer.vocab_size):.3f}")
     training = {"lesson": LESSON.name, "config": asdict(config), "tokenizer": tokenizer, "settings": plain(args)}
-    every, progress = max(1, -(-args.steps // 10)), Progress(args.steps, step)
+    every, progress = max(1, -(-args.steps // args.evaluations)), Progress(args.steps, step)
     with CtrlC() as ctrl_c:
         while step < args.steps:
             start = time.perf_counter()
