@@ -48,8 +48,8 @@ BASE = {"learning_rate": 2e-3, "weight_decay": 0.01, "warmup": 50, "clip": 1.0, 
 PRESETS = {
     "default": BASE | {"steps": 4000, "learning_rate": 6e-3, "init": "orthogonal", "embedding_dim": 320,
                        "hidden_size": 320, "residual": True, "dropout": 0.35, "evaluations": 5},
-    "quick": BASE | {"steps": 700, "learning_rate": 1.6e-2, "init": "orthogonal", "embedding_dim": 128,
-                     "hidden_size": 128, "num_layers": 1},
+    "quick": BASE | {"steps": 450, "learning_rate": 1.2e-2, "init": "orthogonal", "embedding_dim": 256,
+                     "hidden_size": 256, "num_layers": 1},
     # Graves 2013, section 3: the characters of the Penn Treebank, one layer of 1,000 units with peepholes (Wikipedia: 7
     # layers of 700, chunks of 100). Scaled to a CPU: half as wide; and AdamW instead of his SGD with momentum.
     "graves": BASE | {"steps": 2000, "embedding_dim": 64, "hidden_size": 512, "num_layers": 1, "peepholes": True,
