@@ -64,7 +64,7 @@ def fit_and_score(config: NGramConfig, train_ids: torch.Tensor, val_ids: torch.T
 
 def main() -> None:
     args = arguments()
-    corpus, tokenizer, train_ids, val_ids = load_tokens(args)
+    corpus, tokenizer, train_ids, val_ids = load_tokens(args, on_disk=False)  # counting needs it in memory
     config = NGramConfig(tokenizer.vocab_size, args.order, args.smoothing, args.add_k)
 
     say(f"model      {args.order}-gram, {args.smoothing}: it sees the last {args.order - 1} tokens")

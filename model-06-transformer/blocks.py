@@ -32,6 +32,14 @@ def new_norm(config) -> nn.Module:
     return RMSNorm(config.embedding_dim) if config.norm == "rms" else nn.Identity()
 
 
+class Dropout(nn.Dropout):
+    """A random share p of x is zero in training, the rest larger by as much (Srivastava et al. 2014). PyTorch's own
+    takes nearly twice as long on a CPU to draw what it leaves out."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * (torch.rand_like(x) > self.p) / (1 - self.p) if self.training and self.p else x
+
+
 class FeedForward(nn.Module):
     """(17) Two linear layers and a bend, each token by itself, (B, T, C) -> (B, T, C); 4C units wide (Vaswani 2017).
 
@@ -70,7 +78,7 @@ class Block(nn.Module):
         self.attention = MultiHeadAttention(c.embedding_dim, c.num_heads, c.attention_dropout, bias, c.qk_norm)
         self.feed_forward = FeedForward(c.embedding_dim, c.activation, bias)
         self.norm1, self.norm2 = new_norm(c), new_norm(c)
-        self.dropout = nn.Dropout(c.dropout)
+        self.dropout = Dropout(c.dropout)
 
     def forward(self, x: Tensor, state: tuple | None = None, causal=True, mask=None, rotation=None):
         inputs, last = self.attention_inputs(x, state)

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 
 import torch
 from attention import angles, sinusoids
-from blocks import Block, new_norm
+from blocks import Block, Dropout, new_norm
 from extras import BigramEmbedding
 from torch import Tensor, nn
 
@@ -84,7 +84,7 @@ class TransformerLM(nn.Module):
             turned = angles(c.context_length, c.embedding_dim // c.num_heads)
             self.register_buffer("rotation", torch.stack([turned.cos(), turned.sin()]).float(), persistent=False)
         self.bigrams = BigramEmbedding(c.vocab_size, c.bigrams, c.embedding_dim) if c.bigrams else None
-        self.dropout = nn.Dropout(c.dropout)
+        self.dropout = Dropout(c.dropout)
         self.blocks = nn.ModuleList(Block(c) for _ in range(c.num_layers))
         self.norm = nn.Identity() if c.post_norm else new_norm(c)
         self.lm_head = nn.Linear(c.embedding_dim, c.vocab_size, bias=False)

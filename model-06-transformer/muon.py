@@ -29,6 +29,8 @@ def orthogonalised(matrices: Tensor, iterations: int = 5) -> Tensor:
     wide = matrices.shape[-2] <= matrices.shape[-1]
     x = matrices if wide else matrices.mT  # the products X X^T are then the smaller ones
     x = x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)  # no singular value is above 1
+    if torch.is_autocast_enabled(x.device.type):
+        x = x.to(torch.get_autocast_dtype(x.device.type))  # once, not for each product
     for _ in range(iterations):
         squared = x @ x.mT
         x = a * x + (b * squared + c * squared @ squared) @ x
@@ -36,7 +38,8 @@ def orthogonalised(matrices: Tensor, iterations: int = 5) -> Tensor:
 
 
 class Muon(torch.optim.Optimizer):
-    """The optimiser for matrices. A group's "parts": so many matrices lie one under another in each, and are apart."""
+    """The optimiser for matrices. Those of a group have one shape and are taken together. Its "parts": so many matrices
+    lie one under another in each, and are apart."""
 
     def __init__(self, params, lr: float = 0.02, momentum: float = 0.95, weight_decay: float = 0.0):
         super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay, "parts": 1})
@@ -45,17 +48,19 @@ class Muon(torch.optim.Optimizer):
     def step(self) -> None:
         """One step from the gradients that are there."""
         for group in self.param_groups:
-            for weight in group["params"]:
-                if weight.grad is None:
-                    continue
+            weights, steps = [weight for weight in group["params"] if weight.grad is not None], []
+            if not weights:
+                continue
+            for weight in weights:
                 if not self.state[weight]:
                     self.state[weight]["momentum"] = torch.zeros_like(weight)
                 momentum = self.state[weight]["momentum"].mul_(group["momentum"]).add_(weight.grad)
-                step = weight.grad + group["momentum"] * momentum
-                step = orthogonalised(step.unflatten(0, (group["parts"], -1)))  # (parts, m, n)
-                size = math.sqrt(max(1, step.shape[1] / step.shape[2]))
+                steps.append(weight.grad + group["momentum"] * momentum)
+            steps = orthogonalised(torch.stack(steps).unflatten(1, (group["parts"], -1)))  # (weights, parts, m, n)
+            size = math.sqrt(max(1, steps.shape[2] / steps.shape[3]))
+            for weight, step in zip(weights, steps.flatten(1, 2), strict=True):
                 weight.mul_(1 - group["lr"] * group["weight_decay"])  # as in AdamW
-                weight.add_(step.flatten(0, 1), alpha=-group["lr"] * size)
+                weight.add_(step, alpha=-group["lr"] * size)
 
 
 class Together:
@@ -89,12 +94,13 @@ def matrices_of(model) -> tuple[list[dict], list[Tensor]]:
 
     W_q, W_k and W_v lie one under another, and so do SwiGLU's gate and value.
     """
-    groups = {1: [], 2: [], 3: []}
-    for block in model.blocks:
-        gated = block.feed_forward.activation == "swiglu"
-        groups[3].append(block.attention.qkv.weight)
-        groups[2 if gated else 1].append(block.feed_forward.up.weight)
-        groups[1] += [block.attention.output.weight, block.feed_forward.down.weight]
-    chosen = {id(weight) for weights in groups.values() for weight in weights}
-    rest = [weight for weight in model.parameters() if id(weight) not in chosen]
-    return [{"params": weights, "parts": parts} for parts, weights in groups.items() if weights], rest
+    blocks = model.blocks
+    gated = blocks[0].feed_forward.activation == "swiglu"
+    groups = [
+        {"params": [block.attention.qkv.weight for block in blocks], "parts": 3},
+        {"params": [block.attention.output.weight for block in blocks], "parts": 1},
+        {"params": [block.feed_forward.up.weight for block in blocks], "parts": 2 if gated else 1},
+        {"params": [block.feed_forward.down.weight for block in blocks], "parts": 1},
+    ]
+    chosen = {id(weight) for group in groups for weight in group["params"]}
+    return groups, [weight for weight in model.parameters() if id(weight) not in chosen]

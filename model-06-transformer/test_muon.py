@@ -124,7 +124,8 @@ def test_going_on_from_a_saved_state_is_going_on(tmp_path):
         assert torch.equal(weight, expected)
 
 
-def test_autocast_rounds_the_products_only():
+def test_under_autocast_the_iterations_are_rounded_and_no_weight_is():
+    """What rounds are directions in which the gradient hardly is: the step is nearly the same."""
     model = new_model()
     token_ids = torch.arange(8)[None]
     model(token_ids)[0].square().mean().backward()
@@ -138,4 +139,4 @@ def test_autocast_rounds_the_products_only():
         weight.grad = other.grad
     together(exact).step()
     for weight, value, rounded in zip(exact.parameters(), before, model.parameters(), strict=True):
-        assert (weight - rounded).norm() <= 0.2 * (weight - value).norm()
+        assert (weight - rounded).norm() <= 0.4 * (weight - value).norm()

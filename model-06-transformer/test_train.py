@@ -57,6 +57,25 @@ def by_definition(model, token_ids, windows) -> float:
     return total / count
 
 
+def test_tinystories_trains_from_disk_by_flags_alone(tmp_path, monkeypatch):
+    """And goes on after a stop with the file of token ids that is there."""
+    folder = tmp_path / "data" / "tinystories"
+    folder.mkdir(parents=True)
+    (folder / "train.txt").write_text(TEXT.replace(".", ".\n<|endoftext|>"), encoding="utf-8")
+    (folder / "validation.txt").write_text(TEXT[:500], encoding="utf-8")
+    flags = ["--dataset", "tinystories", "--tokenizer", "bpe", "--vocab-size", "280", "--data-dir", tmp_path / "data"]
+    flags += ["--steps", "3", "--precision", "float32", *SMALL, "--out", tmp_path / "run"]
+    run_train(LESSON, monkeypatch, *flags, press_after=1)
+    [written] = folder.glob("*.npy")
+    when = written.stat().st_mtime_ns
+    assert torch.load(tmp_path / "run" / "last.pt", weights_only=True)["step"] < 3
+    run_train(LESSON, monkeypatch, "--resume", "--out", tmp_path / "run")
+    assert torch.load(tmp_path / "run" / "last.pt", weights_only=True)["step"] == 3
+    assert list(folder.glob("*.npy")) == [written] and written.stat().st_mtime_ns == when
+    summary = json.loads((tmp_path / "run" / "summary.json").read_text(encoding="utf-8"))
+    assert (summary["dataset"], summary["tokenizer"]) == ("tinystories", "bpe") and summary["val_bits_per_char"] > 0
+
+
 def test_a_loss_that_is_no_number_stops_the_run_and_says_why(tmp_path, monkeypatch):
     with pytest.raises(LearnerError, match="learning rate"):
         check_run_folder(LESSON, tmp_path, monkeypatch, *SMALL, "--lr", "1e30", "--clip", "0", "--norm", "none")
@@ -135,7 +154,7 @@ def test_every_group_follows_its_own_rate(tmp_path, monkeypatch):
               tmp_path / "run")  # fmt: skip
     saved = torch.load(tmp_path / "run" / "last.pt", weights_only=True)["optimizer"]["optimizers"]
     adamw, muon = ([group["lr"] for group in state["param_groups"]] for state in saved)
-    assert adamw == pytest.approx([0.01 / 4] * 2) and muon == pytest.approx([0.5 / 4] * 2)
+    assert adamw == pytest.approx([0.01 / 4] * 2) and muon == pytest.approx([0.5 / 4] * 4)
 
 
 # --compile
@@ -216,6 +235,24 @@ def test_mini_is_of_2017(monkeypatch):
     assert (args.positions, args.activation, args.decay) == ("sinusoidal", "relu", "inverse_sqrt")
     assert (args.dropout, args.label_smoothing, args.weight_decay) == (0.1, 0.1, 0.0)  # sections 5.3 and 5.4
     assert parameters(train, args, 65) == 1_791_936
+
+
+@pytest.mark.parametrize(
+    ("flags", "name", "value"),
+    [
+        (("--no-token-shift",), "token_shift", False),
+        (("--no-qk-norm",), "qk_norm", False),
+        (("--bias",), "no_bias", False),
+        (("--bigrams", "0"), "bigrams", 0),
+        (("--norm", "layer"), "norm", "layer"),
+        (("--optimizer", "adamw"), "optimizer", "adamw"),
+    ],
+)
+def test_each_part_of_modern_can_be_taken_away(monkeypatch, flags, name, value):
+    _, modern = arguments(monkeypatch, "--preset", "modern")
+    train, args = arguments(monkeypatch, "--preset", "modern", *flags)
+    assert vars(args) == vars(modern) | {name: value, "as_preset": False} and getattr(modern, name) != value
+    parameters(train, args, 65)
 
 
 def test_gpt_at_full_size_is_gpt2(monkeypatch):

@@ -88,14 +88,20 @@ def common_flags(parser: argparse.ArgumentParser, presets: dict[str, dict]) -> N
 
 
 def config_flags(parser: argparse.ArgumentParser, config) -> None:
-    """Add one flag for each field of a model's configuration but the first, its vocab_size."""
+    """Add one flag for each field of a model's configuration but the first, its vocab_size.
+
+    What can be switched on, here or by a preset, can be switched off again: --no-residual, and --bias for --no-bias.
+    """
     for field in fields(config)[1:]:
-        flag = f"--{field.name.replace('_', '-')}"
+        name = field.name.replace("_", "-")
         if field.type is bool:
-            parser.add_argument(flag, action="store_true", default=field.default, help="%(default)s")
+            off = "--" + (name.removeprefix("no-") if name.startswith("no-") else f"no-{name}")
+            about = f"%(default)s; {off} switches it off"
+            parser.add_argument(f"--{name}", action="store_true", default=field.default, help=about)
+            parser.add_argument(off, action="store_false", dest=field.name, help=argparse.SUPPRESS)
         else:
-            kind = positive_int if field.type is int else field.type
-            parser.add_argument(flag, type=kind, default=field.default, help="%(default)s")
+            kind = (positive_int if field.default else natural_int) if field.type is int else field.type
+            parser.add_argument(f"--{name}", type=kind, default=field.default, help="%(default)s")
 
 
 def parse(parser: argparse.ArgumentParser, presets: dict[str, dict], argv: list[str] | None = None):
@@ -135,6 +141,14 @@ def positive_int(text: str) -> int:
     return value
 
 
+def natural_int(text: str) -> int:
+    """An argparse type: a whole number, 0 for none."""
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"{text} is below zero")
+    return value
+
+
 def positive_float(text: str) -> float:
     """An argparse type: a finite number above zero."""
     value = float(text)
@@ -152,7 +166,8 @@ def seed(text: str) -> int:
 
 
 # for argparse's errors
-positive_int.__name__, positive_float.__name__, seed.__name__ = "whole number", "number", "seed"
+positive_int.__name__ = natural_int.__name__ = "whole number"
+positive_float.__name__ = "number"
 
 
 class CtrlC:

@@ -7,18 +7,19 @@ from pathlib import Path
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 
 
-def figure(width: float = 7.0, height: float = 4.2):
-    """A matplotlib figure and axes in the course's style, drawn without a window."""
+def figure(width: float = 7.0, height: float = 4.2, panels: int = 1):
+    """A matplotlib figure and axes in the course's style, drawn without a window; a row of axes for several panels."""
     import matplotlib
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    fig, ax = plt.subplots(figsize=(width, height), dpi=110, layout="constrained")
-    ax.spines[["top", "right"]].set_visible(False)
-    ax.grid(axis="y", color="#dddddd", linewidth=0.8)
-    ax.set_axisbelow(True)
-    return fig, ax
+    fig, axes = plt.subplots(1, panels, figsize=(width, height), dpi=110, layout="constrained", squeeze=False)
+    for ax in axes[0]:
+        ax.spines[["top", "right"]].set_visible(False)
+        ax.grid(axis="y", color="#dddddd", linewidth=0.8)
+        ax.set_axisbelow(True)
+    return fig, axes[0] if panels > 1 else axes[0, 0]
 
 
 def save(fig, path: Path) -> None:

@@ -16,10 +16,15 @@ closer together than two seeds of one row would be is no difference, and short r
 
 import argparse
 import math
+import sys
 from dataclasses import replace
+from pathlib import Path
+
+LESSON = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(LESSON))
 
 from model import Block, TransformerConfig, TransformerLM
-from short_run import LESSON, new_model, parameters, shakespeare, train, windows_loss
+from short_run import new_model, parameters, shakespeare, train, windows_loss
 from torch import nn
 
 from shared.console import LearnerError, nearest, run

@@ -12,12 +12,17 @@ Medians; run it while nothing else runs.
 """
 
 import statistics
+import sys
 import time
 from dataclasses import fields
+from pathlib import Path
+
+LESSON = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(LESSON))
 
 import torch
 from model import TransformerConfig, TransformerLM
-from short_run import LESSON, PRESETS
+from short_run import PRESETS
 
 from shared.console import run
 from shared.recall import map_state

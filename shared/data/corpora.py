@@ -7,11 +7,14 @@ from pathlib import Path
 from shared.console import LearnerError, nearest
 
 from . import fables
+from .large import TextFile
 
 NAMES = ["fables", "shakespeare", "names", "wikitext-2", "tinystories"]
 
 MIN_CHARACTERS = 20  # of a text of your own: less cannot be split; whether it fills a window is for the lesson to say
-MAX_CHARACTERS = 100_000_000  # of TinyStories' two billion: what a laptop can hold as text and as token ids
+LARGE = 50_000_000  # bytes: from there on the training text stays on disk, as TinyStories' two billion always do
+BEGINNING = 20_000_000  # characters: as much of such a text is read into memory, for the tokenizer to learn from
+LARGEST_VALIDATION = 10_000_000  # bytes
 PATIENCE = 2.5  # seconds in which a server must answer when a corpus is fetched on the way to training
 
 
@@ -21,7 +24,8 @@ class Corpus:
 
     source: one line that says where it came from. floor: for fables only, split -> the exact entropy of the drawn
     text in nats per character, below which no model can honestly come. points: for fables only, split -> list of
-    RecallPoint. notice: one line for the learner where this is not the corpus that was meant, else None.
+    RecallPoint. notice: one line for the learner where this is not the corpus that was meant, else None. train_file:
+    where the training text is too large for memory, all of it; `train` is then its beginning.
     """
 
     name: str
@@ -32,10 +36,11 @@ class Corpus:
     floor: dict[str, float] | None = None
     points: dict[str, list] = field(default_factory=dict)
     notice: str | None = None
+    train_file: TextFile | None = None
 
 
 def load_corpus(name_or_path: str | Path, data_dir: str | Path | None = None, fallback: bool = False) -> Corpus:
-    """One of NAMES, or any UTF-8 text file (first 90 % train, the rest validation).
+    """One of NAMES, or any UTF-8 text file (first 90 % train, the rest validation; of a large one at most 10 MB).
 
     data_dir: the folder of downloaded corpora (default LM_DATA_DIR, else shared/data/corpora). What is not there is
     fetched, with little patience. fallback: where it cannot be had, return fables instead, with a notice (for a corpus
@@ -91,8 +96,8 @@ def _read(name: str, data_dir: str | Path | None) -> Corpus:
     if name == "wikitext-2":
         train, val, test = map(read_text, files)
         return Corpus(name, train, val, test, f"WikiText-2 (raw), {files[0].parent}")
-    train, val = (read_text(path, MAX_CHARACTERS) for path in files)
-    return Corpus(name, train, val, None, f"TinyStories, first {len(train):,} characters, {files[0].parent}")
+    return _from_disk(name, TextFile(files[0], 0, files[0].stat().st_size), read_text(files[1]),
+                      f"TinyStories, {files[0].parent}")  # fmt: skip
 
 
 def _fables(notice: str | None = None) -> Corpus:
@@ -117,6 +122,8 @@ def _own_text(name: str) -> Corpus:
         if path.suffix or path.parent != Path("."):
             raise LearnerError(f"there is no file {path.absolute()}; give another path, or one of: {', '.join(NAMES)}")
         raise LearnerError(f"there is no corpus and no file called {name!r}.{nearest(name, NAMES)}")
+    if path.is_file() and path.stat().st_size >= LARGE:
+        return _large_text(path)
     text = read_text(path)
     if len(text) < MIN_CHARACTERS:
         what = f"holds only {len(text)} characters" if text else "is empty"
@@ -125,11 +132,28 @@ def _own_text(name: str) -> Corpus:
     return Corpus(path.stem, text[:n], text[n:], None, f"your own text, {path.absolute()}")
 
 
-def read_text(path: Path, max_characters: int | None = None) -> str:
+def _large_text(path: Path) -> Corpus:
+    """A text of your own that stays on disk; the last tenth is for validation, or LARGEST_VALIDATION of it."""
+    size = path.stat().st_size
+    cut = size - min(size // 10, LARGEST_VALIDATION)
+    with open(path, "rb") as file:  # neither inside a character nor between the two halves of a line end
+        file.seek(cut)
+        some = file.read(8)
+    cut += next((i for i, byte in enumerate(some) if byte != 0x0A and not 0x80 <= byte < 0xC0), len(some))
+    val = "".join(TextFile(path, cut, size).pieces())
+    return _from_disk(path.stem, TextFile(path, 0, cut), val, f"your own text, {path.absolute()}")
+
+
+def _from_disk(name: str, train: TextFile, val: str, source: str) -> Corpus:
+    source += " (large: its token ids stay on disk)"
+    return Corpus(name, train.beginning(BEGINNING), val, None, source, train_file=train)
+
+
+def read_text(path: Path) -> str:
     r"""A UTF-8 file as text: no byte order mark, line ends as "\n". Raises LearnerError where it cannot be read."""
     try:
         with open(path, encoding="utf-8-sig") as file:  # text mode reads every kind of line end as "\n"
-            return file.read(max_characters)
+            return file.read()
     except UnicodeDecodeError:
         raise LearnerError(f"{path} is not UTF-8 text ({_first_bad_byte(path)}); save it as UTF-8 first") from None
     except OSError as error:

@@ -6,6 +6,7 @@ import io
 import os
 import subprocess
 import sys
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import pytest
@@ -178,6 +179,65 @@ def test_as_preset_says_whether_a_flag_bears_on_the_loss():
     for flags in (("--steps", "20"), ("--minutes", "1"), ("--tokenizer", "bpe"), ("--dataset", "names")):
         assert not parsed(*flags).as_preset, flags
     assert parsed("--dataset", "names").dataset_given and not parsed("--seed", "7").dataset_given
+
+
+@dataclass
+class Config:
+    vocab_size: int
+    hidden_size: int = 8
+    dropout: float = 0.0
+    residual: bool = False
+    no_bias: bool = False
+    carry: bool = True
+    bigrams: int = 0
+    init: str = "uniform"
+
+
+def configured(*argv: str) -> dict:
+    """The configuration that these flags make, with a preset called modern."""
+    parser, presets = argparse.ArgumentParser(), {"default": {}, "modern": {"residual": True, "no_bias": True}}
+    presets["modern"] |= {"bigrams": 50, "hidden_size": 16}
+    console.config_flags(parser, Config)
+    console.common_flags(parser, presets)
+    args = console.parse(parser, presets, list(argv))
+    return {name: getattr(args, name) for name in asdict(Config(0)) if name != "vocab_size"} | {"as": args.as_preset}
+
+
+def test_what_is_on_can_be_switched_off_and_the_other_way_round():
+    default, modern = configured(), configured("--preset", "modern")
+    assert default == {name: value for name, value in asdict(Config(0)).items() if name != "vocab_size"} | {"as": True}
+    on = {"residual": True, "no_bias": True, "bigrams": 50, "hidden_size": 16}
+    assert modern == default | on and modern["as"] is True
+    for flags, name, value in (
+        (["--no-residual"], "residual", False),
+        (["--bias"], "no_bias", False),
+        (["--bigrams", "0"], "bigrams", 0),
+        (["--no-carry"], "carry", False),
+    ):
+        for argv in (["--preset", "modern", *flags], [*flags, "--preset=modern"]):
+            assert configured(*argv) == modern | {name: value, "as": False}, argv
+    assert configured("--residual", "--no-bias") == default | {"residual": True, "no_bias": True, "as": False}
+    assert configured("--no-residual", "--residual")["residual"] is True  # the last one wins
+    assert configured("--no-residual", "--bias", "--carry") == default  # nothing has changed
+    assert configured("--preset", "modern", "--residual") == modern
+
+
+def test_sizes_are_above_zero_and_what_may_be_left_out_may_be_zero(capsys):
+    for argv in (["--hidden-size", "0"], ["--bigrams", "-1"], ["--bigrams", "many"]):
+        with pytest.raises(SystemExit) as caught:
+            configured(*argv)
+        assert caught.value.code == 2
+    shown = capsys.readouterr().err
+    assert "0 is not a whole number above zero" in shown and "-1 is below zero" in shown
+    assert "invalid whole number value: 'many'" in shown
+
+
+def test_help_names_each_setting_once_and_how_to_switch_it_off(capsys):
+    with pytest.raises(SystemExit):
+        configured("--help")
+    text = " ".join(capsys.readouterr().out.split())
+    assert "--residual False; --no-residual switches it off" in text
+    assert "--no-bias False; --bias switches it off" in text and "[--bias]" not in text
 
 
 def test_help_shows_the_presets(capsys):

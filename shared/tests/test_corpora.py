@@ -81,17 +81,16 @@ def test_names_are_shuffled_with_seed_42(monkeypatch, tmp_path):
     assert all(split.endswith("\n") for split in (corpus.train, corpus.val, corpus.test))
 
 
-def test_wikitext_and_tinystories_are_read_by_split(tmp_path, monkeypatch):
+def test_wikitext_and_tinystories_are_read_by_split(tmp_path):
     for name in ("wikitext-2", "tinystories"):
         (tmp_path / name).mkdir()
         for split in download.HUB[name].splits:
             (tmp_path / name / f"{split}.txt").write_text(f"{name} {split}\n", encoding="utf-8")
     wiki = load_corpus("wikitext-2", tmp_path)
     assert (wiki.train, wiki.val, wiki.test) == ("wikitext-2 train\n", "wikitext-2 validation\n", "wikitext-2 test\n")
-    monkeypatch.setattr("shared.data.corpora.MAX_CHARACTERS", 5)
     stories = load_corpus("tinystories", tmp_path)
-    assert (stories.train, stories.val, stories.test) == ("tinys", "tinys", None)
-    assert "first 5 characters" in stories.source
+    assert (stories.train, stories.val, stories.test) == ("tinystories train\n", "tinystories validation\n", None)
+    assert stories.train_file.path == tmp_path / "tinystories" / "train.txt" and wiki.train_file is None
 
 
 def test_fables_have_floor_and_points():
