@@ -130,7 +130,7 @@ class LSTMAttentionLM(LSTMLM):
         for layer, h_c in zip(self.layers, state, strict=True):
             outputs, h_c = layer(hidden, h_c)
             outputs = drop(outputs, self.config.dropout) if self.training else outputs
-            hidden = hidden + outputs if self.config.residual and hidden.shape == outputs.shape else outputs
+            hidden = hidden + outputs if self.config.residual and new_state else outputs
             new_state.append(h_c)
         return hidden, new_state, cache
 

@@ -29,7 +29,7 @@ def show_state(session: Session, width: int = 70, movers: int = 3) -> None:
     hidden = model.embedding(token_ids.t() if stateless else token_ids)  # stateless: each token is a text of its own
     for number, (layer, h_c) in enumerate(zip(model.layers, state or repeat(None), strict=False), start=1):
         *gates, cells, outputs = layer.gates(hidden, h_c)
-        hidden = hidden + outputs if model.config.residual and hidden.shape == outputs.shape else outputs
+        hidden = hidden + outputs if model.config.residual and number > 1 else outputs
         write, keep, show, cells = (part.flatten(0, 1) for part in (*gates, cells))  # (tokens, H)
         paint_range(f"layer {number}, forget gate: share of c kept,", pieces, keep.mean(dim=1))
         paint_range(f"layer {number}, input gate: share of the candidate written,", pieces, write.mean(dim=1))

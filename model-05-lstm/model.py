@@ -35,7 +35,7 @@ class LSTMConfig:
     dropout: float = 0.0
     peepholes: bool = False  # the gates look at the cell, too
     forget_bias: float = 1.0  # the forget gates' bias at the start: above 0, a cell at first keeps more than it loses
-    residual: bool = False  # add a layer's inputs to its outputs, where both have the same size
+    residual: bool = False  # from the second layer on, add what comes in to what goes out
     init: str = "uniform"  # or "xavier", "orthogonal"
     backward: str = "bptt"  # by hand (bptt.py), or "autograd"; peepholes always by autograd
 
@@ -158,8 +158,7 @@ class LSTMLM(nn.Module):
         settings = c.hidden_size, c.peepholes, c.forget_bias, c.init, c.backward
         self.layers = nn.ModuleList(LSTMLayer(size, *settings) for size in sizes)
         self.lm_head = nn.Linear(c.hidden_size, c.vocab_size)
-        with torch.no_grad():
-            self.lm_head.weight.mul_(0.5)  # the first loss is close to ln V, also where the embedding comes through
+        nn.init.normal_(self.lm_head.weight, std=0.1)  # h is small at first; smaller, and training begins more slowly
 
     def forward(self, token_ids: Tensor, state: list[tuple] | None = None) -> tuple[Tensor, list[tuple]]:
         """token_ids (B, T) -> logits (B, T, V) for the token after each, and the state after the last, L x (h, c)."""
@@ -167,7 +166,7 @@ class LSTMLM(nn.Module):
         for layer, h_c in zip(self.layers, state or [None] * len(self.layers), strict=True):
             outputs, h_c = layer(hidden, h_c)
             outputs = drop(outputs, self.config.dropout) if self.training else outputs
-            hidden = hidden + outputs if self.config.residual and hidden.shape == outputs.shape else outputs
+            hidden = hidden + outputs if self.config.residual and new_state else outputs
             new_state.append(h_c)
         logits = self.lm_head(hidden)
         return logits.to(self.lm_head.weight.dtype), new_state  # float32 also where autocast computes in less

@@ -59,7 +59,7 @@ def test_state_shows_what_the_layers_did(session, run_lines, painted, settings, 
             *gates, cells, outputs = layer.gates(hidden, None if stateless == "on" else state[number])
             seen[number].append(torch.stack([part[0, 0] for part in (*gates, cells)]))
             state[number] = outputs[:, 0], cells[:, 0]
-            hidden = hidden + outputs if model.config.residual and hidden.shape == outputs.shape else outputs
+            hidden = hidden + outputs if model.config.residual and number else outputs
     rows = iter(painted.items())
     pieces = next(iter(painted.values()))[0]
     assert pieces == [session.tokenizer.token_text(token) for token in session.token_ids[-len(pieces) :]]

@@ -84,7 +84,7 @@ def test_each_layer_has_a_state_of_its_own():
 def test_first_loss_is_ln_of_the_vocabulary(peepholes, init, residual, num_layers):
     torch.manual_seed(0)
     model = LSTMLM(LSTMConfig(65, 64, 64, num_layers, 0.2, peepholes, residual=residual, init=init))
-    networks.check_first_loss(model, within=0.1)
+    networks.check_first_loss(model, within=0.3)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -98,8 +98,15 @@ def test_weights_survive_the_round_trip_and_fit_either_backward():
     networks.check_weights_survive_the_round_trip(*(LSTMLM(LSTMConfig(7, 5, 6, 3, **kind)) for kind in KINDS[:2]))
 
 
-def test_residual_adds_the_inputs_only_where_sizes_agree():
-    networks.check_residual(lambda embedding_dim: LSTMLM(LSTMConfig(7, embedding_dim, 6, 2, residual=True)))
+@pytest.mark.parametrize("residual", [False, True])
+def test_residual_goes_round_every_layer_but_the_first(residual):
+    torch.manual_seed(0)
+    model, token_ids = LSTMLM(LSTMConfig(7, 6, 6, 3, residual=residual)), networks.random_ids(0, 7, 2, 5)
+    for layer in model.layers[1:]:  # without weights it puts out zero: what is left is what goes round it
+        for weight in layer.parameters():
+            nn.init.zeros_(weight)
+    hidden = model.layers[0](model.embedding(token_ids))[0]
+    torch.testing.assert_close(model(token_ids)[0], model.lm_head(residual * hidden))
 
 
 def test_dropout_acts_in_training_only():

@@ -47,7 +47,7 @@ BASE = {"learning_rate": 2e-3, "weight_decay": 0.01, "warmup": 50, "clip": 1.0, 
         "evaluations": 10}  # fmt: skip
 PRESETS = {
     "default": BASE | {"steps": 4000, "learning_rate": 6e-3, "init": "orthogonal", "embedding_dim": 320,
-                       "hidden_size": 320, "residual": True, "dropout": 0.35, "evaluations": 5},
+                       "hidden_size": 320, "residual": True, "dropout": 0.3, "evaluations": 5},
     "quick": BASE | {"steps": 450, "learning_rate": 1.2e-2, "init": "orthogonal", "embedding_dim": 256,
                      "hidden_size": 256, "num_layers": 1},
     # Graves 2013, section 3: the characters of the Penn Treebank, one layer of 1,000 units with peepholes (Wikipedia: 7
