@@ -177,7 +177,7 @@ def test_the_model_is_the_lessons_layers_and_then_the_attention(kind):
         hidden = model.embedding(token[None])
         for number, layer in enumerate(model.layers):
             states[number] = layer.cell(hidden, *states[number])
-            hidden = hidden + states[number][0]
+            hidden = states[number][0] + (hidden if number else 0)
         tops.append(hidden[0])
     outputs, weights = written_out(model.attention, torch.stack(tops))
     torch.testing.assert_close(model(token_ids)[0][0], model.lm_head(outputs), rtol=1e-10, atol=1e-10)
