@@ -30,7 +30,7 @@ from shared.sampling import filter_logits
 from shared.tokenizers import train_tokenizer
 
 SIZE = {"embedding_dim": 128, "hidden_size": 128, "learning_rate": 1.6e-2}
-SETTINGS = PRESETS["quick"] | SIZE | {"steps": 1500, "seed": 1337}
+SETTINGS = PRESETS["quick"] | SIZE | {"steps": 1500, "seed": 1337, "precision": "float32"}
 CPU = torch.device("cpu")
 
 
@@ -76,7 +76,7 @@ def train(model: LSTMLM, tokens: Tokens, optimizer: torch.optim.Optimizer | None
     for step in range(args.steps):
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(step, args)
-        loss, state = train_step(model, optimizer, next(loader), state, args.clip, CPU, "float32")
+        loss, state = train_step(model, optimizer, next(loader), state, args.clip, CPU, args.precision)
         losses.append(loss)
         if after_step:
             after_step(len(losses))

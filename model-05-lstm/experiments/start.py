@@ -3,9 +3,9 @@
     python experiments/start.py                 about 6 minutes on one core
 
 Small ones make the first loss ln V, as it should be, and may yet be the worse start: h_t is small in an untrained LSTM,
-and what comes back to it of the loss has been multiplied with lm_head. One layer of 128 units on Tiny Shakespeare, three
-seeds, 600 steps each, nothing else changed. PyTorch's own start would be 0.05 here, model.py's is 0.1. Three seeds show
-a difference only where the ranges do not overlap. The figure: the training loss of the first seed.
+and what comes back to it of the loss has been multiplied with lm_head. One layer of 128 units on Tiny Shakespeare,
+three seeds, 600 steps each, nothing else changed. PyTorch's own start would be 0.05 here, model.py's is 0.1. Three
+seeds show a difference only where the ranges do not overlap. The figure: the training loss of the first seed.
 """
 
 import statistics
