@@ -2,7 +2,7 @@
 
     python experiments/stability.py             about 6 minutes on one core
 
-600 steps of the small network, one seed, clipped at 1, warmed up over 100 steps and let down along a cosine in the same
+600 steps of the small network, one seed, clipped at 1, warmed up over 50 steps and let down along a cosine in the same
 way. No weight decay: AdamW's is a thing apart (decoupled), RMSProp's is not. "diverged": the loss became no number, or
 is at the end above what the frequencies of the characters alone give. "largest jump": how far a single step's loss rose
 above the mean of the 20 before it; a training can end well and have been close to the edge.
