@@ -10,6 +10,18 @@ pytest.register_assert_rewrite("shared.tests")  # an assert in what the tests sh
 
 
 @pytest.fixture
+def one_thread(monkeypatch):
+    """Tiny products gain nothing from more, and sums over another number of threads differ in the last digit."""
+    import torch
+
+    threads = torch.get_num_threads()
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture
 def typed(monkeypatch):
     """typed(*lines): a shell that is started then gets these lines, and the end of input; an exception is a key."""
 

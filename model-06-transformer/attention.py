@@ -69,20 +69,23 @@ class MultiHeadAttention(nn.Module):
 
     def project(self, inputs, state, memory, rotation) -> tuple[Tensor, Tensor, Tensor]:
         """(1) Queries (B, heads, T, d), keys and values (B, heads, S, d)."""
-        if memory is None:
-            query, key, value = self.split(self.qkv(inputs))  # one product for all three
-        else:
-            C, weight, bias = inputs.shape[2], self.qkv.weight, self.qkv.bias
-            (query,) = self.split(linear(inputs, weight[:C], None if bias is None else bias[:C]))
-            if state is not None:
-                return self.normalised(query), *state
-            key, value = self.split(linear(memory, weight[C:], None if bias is None else bias[C:]))
+        if memory is not None:
+            C, bias = inputs.shape[2], self.qkv.bias
+            (query,) = self.split(linear(inputs, self.qkv.weight[:C], None if bias is None else bias[:C]))
+            return self.normalised(query), *(state or self.read(memory))
+        query, key, value = self.split(self.qkv(inputs))  # one product for all three
         query, key = self.normalised(query), self.normalised(key)
         if rotation is not None:
             query, key = rotate(query, rotation), rotate(key, rotation)
         if state is not None:  # the cache comes first; it is not changed: a longer one takes its place
             key, value = torch.cat([state[0], key], dim=2), torch.cat([state[1], value], dim=2)
         return query, key, value
+
+    def read(self, memory: Tensor) -> tuple[Tensor, Tensor]:
+        """(1) Keys and values of a memory (B, S, C), each (B, heads, S, d): the state with which it is looked at."""
+        C, bias = memory.shape[2], self.qkv.bias
+        key, value = self.split(linear(memory, self.qkv.weight[C:], None if bias is None else bias[C:]))
+        return self.normalised(key), value
 
     def split(self, x: Tensor) -> tuple[Tensor, ...]:
         """(B, T, n * C) -> n times (B, heads, T, d)."""

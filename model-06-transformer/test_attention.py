@@ -172,6 +172,8 @@ def test_a_memory_is_read_only_once():
     outputs, state = attention(inputs, memory=memory)
     again, same = attention(inputs, state, memory=torch.full_like(memory, math.nan))
     assert torch.equal(again, outputs) and all(a is b for a, b in zip(same, state, strict=True))
+    assert all(torch.equal(a, b) for a, b in zip(attention.read(memory), state, strict=True))
+    torch.testing.assert_close(state[0].norm(dim=3), torch.full((2, 2, 5), 2.0), atol=1e-3, rtol=0)  # qk_norm
     assert attention.look(inputs, memory=memory).shape == (2, 2, 3, 5)
 
 

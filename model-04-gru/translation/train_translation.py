@@ -15,25 +15,13 @@ from functools import partial
 
 import torch
 from encoder_decoder import EncoderDecoder, EncoderDecoderConfig
-from evaluate import bleu_or_none, exact_match, loss_of, outputs_of
-from text import PAD, Languages, PairBatches
 from torch.nn.functional import cross_entropy
-from translate import FOLDER, LESSON
+from translate import FOLDER
 
 from shared.compute import autocast, choose_device, choose_threads, settle, show_choice
-from shared.console import (
-    CtrlC,
-    LearnerError,
-    Progress,
-    common_flags,
-    config_flags,
-    duration,
-    parse,
-    positive_int,
-    run,
-    say,
-)
+from shared.console import CtrlC, LearnerError, Progress, config_flags, duration, run, say
 from shared.data.pairs import load_pairs
+from shared.data.sentence_pairs import PAD, Languages, PairBatches
 from shared.files import relative
 from shared.progress import record
 from shared.runs import (
@@ -42,16 +30,17 @@ from shared.runs import (
     log_metrics,
     out_flag,
     plain,
-    read_metrics,
     restore,
     save_checkpoint,
     save_training,
     start_run,
     trim_metrics,
-    write_summary,
 )
-from shared.visualize import plot_loss
+from shared.translation import mark
+from shared.translation_runs import finish, parse_pairs, training_flags
+from shared.translation_scores import describe, evaluation, loss_of
 
+LESSON = mark(FOLDER)
 BASE = {"dataset": "grammar", "tokenizer": "word", "min_count": 1, "learning_rate": 2e-3, "weight_decay": 0.0,
         "warmup": 100, "clip": 1.0, "batch_size": 64, "label_smoothing": 0.0}  # fmt: skip
 PRESETS = {
@@ -64,29 +53,17 @@ PRESETS = {
                         "dropout": 0.3, "label_smoothing": 0.1, "weight_decay": 0.01},
 }  # fmt: skip
 PRESETS["grammar"] = PRESETS["default"]
-TRANSLATED = 200  # sentences of the validation split that are translated at each evaluation
 
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter,
                                      conflict_handler="resolve")  # fmt: skip
     config_flags(parser, EncoderDecoderConfig)
-    common_flags(parser, PRESETS)
+    training_flags(parser, PRESETS)
     add = parser.add_argument
-    add("--dataset", "--data", choices=("grammar", "multi30k"), help="sentence pairs (the preset's)")
-    add("--tokenizer", choices=("word", "bpe", "unigram"), help="one for each side (the preset's)")
     add("--attention", choices=("none", "additive"), default="additive", help="%(default)s")
     add("--summary", choices=("every", "initial"), default="every", help="where c enters the decoder (%(default)s)")
-    add("--min-count", type=positive_int, help="words seen less often become <unk>")
-    add("--label-smoothing", type=float, help="share of the target's probability that goes to all tokens alike")
-    add("--clip", type=float, help="largest norm of the gradient; 0 leaves it as it is")
-    add("--weight-decay", type=float, help="of AdamW")
-    add("--warmup", type=positive_int, help="steps until the learning rate is at its highest")
-    if dataset := parser.parse_known_args()[0].dataset:  # its own settings, unless another preset is named
-        parser.set_defaults(preset=dataset)
-    args = parse(parser, PRESETS)
-    if not 0 <= args.label_smoothing < 1:
-        raise LearnerError(f"--label-smoothing {args.label_smoothing}: must be 0 or more, and below 1")
+    args = parse_pairs(parser, PRESETS)
     if args.attention == "additive" and (args.reverse_source or args.summary == "initial"):
         raise LearnerError("--reverse-source and --summary initial are for --attention none: attention has no summary")
     return args
@@ -120,23 +97,6 @@ def make_optimizer(model, args) -> torch.optim.Optimizer:
     """AdamW (Loshchilov & Hutter 2019)."""
     settings = {"lr": args.learning_rate, "weight_decay": args.weight_decay, "betas": (0.9, 0.99)}
     return torch.optim.AdamW(model.parameters(), **settings)
-
-
-def evaluation(model, languages, pairs, val_ids) -> tuple[dict, str]:
-    """The loss over the whole validation split; exact match and BLEU (greedy) of its first sentences; three of them."""
-    some = pairs.val[:TRANSLATED]
-    texts = [translation.text for translation in outputs_of(model, languages, some)]
-    references = [target for _, target in some]
-    result = {"val_loss": loss_of(model, val_ids), "val_exact": exact_match(texts, references),
-              "val_bleu": bleu_or_none(texts, references)}  # fmt: skip
-    shown = list(zip(some, texts, strict=True))[4:25:10]
-    return result, "\n".join(f"{source}\n  = {target}\n  > {text}" for (source, target), text in shown)
-
-
-def describe(result: dict) -> str:
-    """An evaluation as part of a line."""
-    score = "" if result["val_bleu"] is None else f", BLEU {result['val_bleu']:.1f}"
-    return f"{result['val_loss']:.4f} nats per token, exact match {result['val_exact']:.1%}{score}"
 
 
 def main() -> None:
@@ -220,22 +180,7 @@ def main() -> None:
                 say(f"\nstopped and saved at step {step:,}; go on with: {go_on}")
                 return
 
-    rows = read_metrics(folder)
-    best = min(rows, key=lambda row: row["val_loss"])
-    plot_loss(folder / "loss.png", rows)
-    write_summary(
-        folder, lesson=LESSON, dataset=pairs.name, tokenizer=languages.name, parameters=parameters, steps=args.steps,
-        tokens_seen=tokens, train_seconds=seconds, tokens_per_second=tokens / seconds,
-        **{key: value for key, value in best.items() if key.startswith("val_")}, val_loss_last=rows[-1]["val_loss"],
-        val_bits_per_char=None, train_loss=rows[-1]["train_loss"], first_loss=untrained, floor=None,
-        context_policy="whole sentences", attention=args.attention, seed=args.seed, device=device.type,
-        precision=args.precision, preset=args.preset, settings=plain(args),
-    )  # fmt: skip
-    where = "" if folder == FOLDER / "checkpoints" else f" --checkpoint {relative(folder / 'best.pt')}"
-    evaluate, translate = (relative(FOLDER / name) for name in ("evaluate.py", "translate.py"))
-    say(f"\nvalidation {describe(best)}")
-    say(f"files      {relative(folder)}")
-    say(f"next       python {evaluate}{where}   or   python {translate}{where}")
+    finish(folder, FOLDER, args, pairs, languages, model, seconds, tokens, untrained, attention=args.attention)
     record("04 translation/train_translation")
 
 

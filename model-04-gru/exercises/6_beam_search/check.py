@@ -1,13 +1,12 @@
-"""Checks exercise 6: models one can follow on paper, every sentence there is, and the lesson's own beam.py."""
+"""Checks exercise 6: models one can follow on paper, every sentence there is, and the course's own beam.py."""
 
 import math
 import random
 from functools import cache
-from pathlib import Path
 
 import torch
 
-from shared.lessons import load
+from shared.beam import beam_search, limits_of
 
 END = 0
 
@@ -144,8 +143,6 @@ def check_all_sentences(module) -> None:
 class Stand:
     """A table as beam.py wants a model and its memory: padding and beginning are 0 and 1, END is 2, i is i + 2."""
 
-    state = torch.zeros(1, 1).double()
-
     def __init__(self, chances: torch.Tensor):
         """chances: P(next) at the beginning in row 0, after token i in row i."""
         self.logits, rows = torch.zeros(6, 6).double(), [1, 3, 4, 5]
@@ -163,14 +160,13 @@ class Stand:
 
 def check_lesson(module) -> None:
     """Random tables, in which an ended sentence keeps its place or loses it: the same winner as beam.py's."""
-    lesson = load(Path(__file__).parents[2] / "translation" / "beam.py")
     for seed in range(12):
         chances = (1.5 * torch.randn(4, 4).double()).softmax(dim=1)
         chosen = {None if i == 0 else i: dict(enumerate(row)) for i, row in enumerate(chances.tolist())}
         for beam, alpha in ((2, 0.0), (2, 1.0), (3, 0.6)):
             source = torch.tensor([[2]]), torch.tensor([1])
-            (right,) = lesson.beam_search(Stand(chances), *source, beam, alpha)
-            limit = int(lesson.limits_of(source[1]))
+            (right,) = beam_search(Stand(chances), *source, beam, alpha)
+            limit = int(limits_of(source[1]))
             got = module.beam_search(Model(table(chosen, 4), limit), limit, beam, alpha)
             what = f"beam_search, random table {seed}, limit {limit}, beam {beam}, alpha {alpha:g}: what beam.py finds"
             same(what, got, [i - 2 for i in right.token_ids], right.log_prob)

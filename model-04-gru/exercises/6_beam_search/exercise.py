@@ -17,8 +17,8 @@ ln P falls with every token. So alpha = 0, ln P as it is, is kind to short sente
 one can stop early: an open beginning can become longer, up to `limit`, but never likelier. What is the best score that
 it could still get? Where that is no more than the best score of those that are over, the search is done.
 
-beam.py does the same with tensors, all beginnings of all sentences in one batch. It must also hand on the state of
-each beginning to those that continue it: the same indices for tokens and states, as in exercise 2.
+shared/beam.py does the same with tensors, all beginnings of all sentences in one batch. It must also hand on the state
+of each beginning to those that continue it: the same indices for tokens and states, as in exercise 2.
 
 Fill in the three functions, in order, then run:   python -m shared.exercises 04 6
 """

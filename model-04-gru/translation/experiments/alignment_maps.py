@@ -11,11 +11,12 @@ import argparse
 from pathlib import Path
 
 from common import FOLDER, LESSON
-from translate import Translation, load, translate
+from translate import load
 
 from shared.console import LearnerError, run
 from shared.data.pairs import load_pairs
 from shared.results import Result
+from shared.translation import Translation, translate
 from shared.visualize import save
 
 READ, SHOWN, LENGTHS = 1000, 4, (7, 14)  # words of the source

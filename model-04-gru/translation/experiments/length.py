@@ -10,11 +10,12 @@ fixed vector has as many numbers as the decoder has units. Runs lie in checkpoin
 
 from statistics import mean
 
-from common import LESSON, SEEDS, about, budget, on_test, trained
-from evaluate import BANDS, bleu, by_length
+from common import LESSON, trained
 
 from shared.console import run
 from shared.results import Result
+from shared.translation_runs import SEEDS, about, budget, on_test
+from shared.translation_scores import BANDS, bleu, by_length
 from shared.visualize import COLOURS, figure, save
 
 NAMES = {"additive": "with attention", "none": "one fixed vector"}

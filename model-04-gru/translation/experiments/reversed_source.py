@@ -9,11 +9,12 @@ another. Whether it does here depends on the order of words in the two languages
 
 from statistics import mean
 
-from common import LESSON, SEEDS, about, budget, on_test, trained
-from evaluate import by_length, exact_match
+from common import LESSON, trained
 
 from shared.console import run
 from shared.results import Result
+from shared.translation_runs import SEEDS, about, budget, on_test
+from shared.translation_scores import by_length, exact_match
 
 ORDERS = {"from its beginning": ("{}-none-{}", ()), "from its end": ("{}-reversed-{}", ("--reverse-source",))}
 BANDS = ((1, 10), (11, 20), (21, 1000))

@@ -7,11 +7,12 @@ the decoder's first state and nothing else (--summary initial). Test split, gree
 nothing.
 """
 
-from common import LESSON, about, budget, on_test, trained
-from evaluate import by_length, exact_match
+from common import LESSON, trained
 
 from shared.console import run
 from shared.results import Result
+from shared.translation_runs import about, budget, on_test
+from shared.translation_scores import by_length, exact_match
 from shared.visualize import plot_lines
 
 SIZES, BANDS = (8, 32, 128, 512), ((1, 10), (11, 20), (21, 1000))

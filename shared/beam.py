@@ -10,13 +10,23 @@ source words not covered). alpha = 0 compares log P(y) as it is, which favours s
 
 A sentence stops early when no open beginning can win any more: its log P only falls, and it gets no longer than its
 limit. Rows never look at one another, so a batch gives what its sentences give one at a time. B sentences, k beams.
+
+What is asked of a model (lessons 04 and 06):
+
+    memory = model.encode(source, lengths)                        (B, S) ids, (B,): all that the decoder has of them
+    memory.rows(index)                                            that of some of the sentences; one may come twice
+    logits, state, weights = model.decode(inputs, memory, state)  (B, T) ids; state None: nothing is written yet
+
+with logits (B, T, V), a state of tensors whose rows are sentences, and the attention's weights (B, T, S) or None.
 """
 
 from typing import NamedTuple
 
 import torch
-from text import BEGIN, END, PAD
 from torch import Tensor
+
+from shared.data.sentence_pairs import BEGIN, END, PAD
+from shared.recall import map_state
 
 
 class Output(NamedTuple):
@@ -32,7 +42,7 @@ def limits_of(lengths: Tensor) -> Tensor:
     return 2 * lengths + 10
 
 
-def next_log_probs(model, tokens: Tensor, memory, state: Tensor | None):
+def next_log_probs(model, tokens: Tensor, memory, state):
     """One step: tokens (rows,) -> log P of the next token (rows, V), the new state, the weights (rows, S) or None."""
     logits, state, weights = model.decode(tokens[:, None], memory, state)
     log_probs = logits[:, 0].log_softmax(dim=1)
@@ -44,7 +54,7 @@ def next_log_probs(model, tokens: Tensor, memory, state: Tensor | None):
 def greedy(model, source: Tensor, lengths: Tensor) -> list[Output]:
     """The likeliest token at each step: source (B, S), lengths (B,) -> B outputs. The model is in eval mode."""
     memory, limits, state = model.encode(source, lengths), limits_of(lengths), None
-    tokens, log_prob = torch.full_like(lengths, BEGIN), memory.state.new_zeros(len(source))
+    tokens, log_prob = torch.full_like(lengths, BEGIN), torch.zeros(len(source), device=source.device)
     ended, columns, all_weights = torch.zeros_like(lengths, dtype=torch.bool), [], []
     while not ended.all():
         log_probs, state, weights = next_log_probs(model, tokens, memory, state)
@@ -65,7 +75,7 @@ def beam_search(model, source: Tensor, lengths: Tensor, beam: int, alpha: float 
     first_slots = torch.arange(batch, device=device)[:, None] * beam  # slot b * beam + i: the i-th beginning of row b
     memory = model.encode(source, lengths)
     memory, limits = memory.rows(torch.arange(batch, device=device).repeat_interleave(beam)), limits_of(lengths)
-    log_prob = memory.state.new_full((batch, beam), -torch.inf)
+    log_prob = torch.full((batch, beam), -torch.inf, device=device)
     log_prob[:, 0] = 0.0  # at first there is one beginning, the empty one
     ended = torch.zeros(batch, beam, dtype=torch.bool, device=device)
     sizes = torch.zeros(batch, beam, dtype=torch.int64, device=device)
@@ -81,7 +91,8 @@ def beam_search(model, source: Tensor, lengths: Tensor, beam: int, alpha: float 
         log_prob, chosen = candidates.flatten(1).topk(beam, dim=1)
         slots = (first_slots + chosen // vocab_size).flatten()  # whose continuation each one is
         chosen = (chosen % vocab_size).view(-1, 1)
-        tokens, state = torch.cat([tokens[slots], chosen], dim=1), state[slots]
+        tokens = torch.cat([tokens[slots], chosen], dim=1)
+        state = map_state(state, lambda part, slots=slots: part[slots])
         if weights is not None:
             before = weights.new_empty(len(weights), 0, weights.shape[1]) if all_weights is None else all_weights
             all_weights = torch.cat([before, weights[:, None]], dim=1)[slots]

@@ -68,9 +68,15 @@ class Languages(NamedTuple):
         return cls(*(Language(tokenizer_from_dict(d[side])) for side in ("source", "target")))
 
     @classmethod
-    def train(cls, name: str, pairs: list[tuple[str, str]], vocab_size: int, min_count: int) -> "Languages":
-        """A tokenizer for each side, from the training pairs; min_count is for words, vocab_size for subwords."""
-        texts = ("\n".join(map(clean, side)) for side in zip(*pairs, strict=True))
+    def train(cls, name: str, pairs: list[tuple[str, str]], vocab_size: int, min_count: int, joint: bool = False):
+        """A tokenizer for each side, from the training pairs; min_count is for words, vocab_size for subwords.
+
+        joint: one tokenizer for both sides, from both.
+        """
+        texts = ["\n".join(map(clean, side)) for side in zip(*pairs, strict=True)]
+        if joint:
+            language = Language(train_tokenizer(name, "\n".join(texts), vocab_size, min_count))
+            return cls(language, language)
         return cls(*(Language(train_tokenizer(name, text, vocab_size, min_count)) for text in texts))
 
 
