@@ -33,6 +33,7 @@ class GRUConfig:
     reset_after: bool = False  # PyTorch's variant instead of Cho's
     residual: bool = False  # add a layer's inputs to its outputs, where both have the same size
     init: str = "uniform"  # or "xavier", "orthogonal"
+    lm_head_std: float = 0.0  # standard deviation of lm_head's weights at the start; 0: a tenth of PyTorch's
     backward: str = "bptt"  # by hand (bptt.py), or "autograd"
 
 
@@ -131,6 +132,8 @@ class GRULM(nn.Module):
         self.lm_head = nn.Linear(c.hidden_size, c.vocab_size)
         with torch.no_grad():
             self.lm_head.weight.mul_(0.1)  # whatever the layers hand up at first, the first loss is close to ln V
+        if c.lm_head_std:
+            nn.init.normal_(self.lm_head.weight, std=c.lm_head_std)
 
     def forward(self, token_ids: Tensor, state: list[Tensor] | None = None) -> tuple[Tensor, list[Tensor]]:
         """token_ids (B, T) -> logits (B, T, V) for the token after each, and the state after the last, L x (B, H)."""

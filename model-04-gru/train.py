@@ -50,7 +50,7 @@ PRESETS = {  # "expected": nats per token, around what results/presets.json has
                        "residual": True, "dropout": 0.2, "expected": (1.44, 1.48)},
     "quick": BASE | {"steps": 700, "embedding_dim": 128, "hidden_size": 128, "num_layers": 1},
     "ladder": BASE | {"steps": 4000, "dataset": "fables", "embedding_dim": 128, "hidden_size": 140,
-                      "chunk_length": 256},
+                      "lm_head_std": 0.1, "chunk_length": 256},
     "astra-alpha": ASTRA | {"embedding_dim": 64, "hidden_size": 128, "num_layers": 1, "steps": 10 * 200,
                             "learning_rate": 3e-3, "expected": (1.60, 1.63)},
     "astra-beta": ASTRA | {"embedding_dim": 128, "hidden_size": 256, "num_layers": 2, "steps": 15 * 200},
