@@ -2,6 +2,7 @@
 
     python experiments/attention.py                 trains what is missing in checkpoints/, one seed each
     python experiments/attention.py --seeds 3       seeds 1337, 1338 and 1339
+    python experiments/attention.py --only plain dot            without the dear one
     python experiments/attention.py --steps 400     what is not its own goes to both training scripts
 
     plain       train.py --preset ladder                                      checkpoints/ladder
@@ -65,11 +66,13 @@ def over_seeds(of_network: list[dict]) -> list[dict]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=positive_int, default=1, help="runs of each network (%(default)s)")
+    parser.add_argument("--only", nargs="+", choices=tuple(NETWORKS), default=list(NETWORKS), help="(all)")
     parser.add_argument("--checkpoints", type=Path, default=LESSON / "checkpoints", help="where their folders lie")
     args, more = parser.parse_known_args()
     seeds = range(SEED, SEED + args.seeds)
-    runs = {name: [of_seed(name, seed, args.checkpoints, more) for seed in seeds] for name in NETWORKS}
-    bands = runs["plain"][0]["bands"]
+    runs = {name: [of_seed(name, seed, args.checkpoints, more) for seed in seeds] for name in args.only}
+    first = runs[args.only[0]][0]
+    bands = first["bands"]
     columns = ["attention", "seed", "steps", "parameters", "nats above the floor", "seconds per step", "threads"]
     result = Result(LESSON, "attention", columns + [f"{band['low']}-{band['high']}" for band in bands], SEED)
     for name, of_network in runs.items():
@@ -82,7 +85,7 @@ def main() -> None:
     plot_recall(result.path(".png"), curves, "Recall by distance, with attention and without")
     seconds = sum(found["run"]["train_seconds"] for of_network in runs.values() for found in of_network)
     found = {name: [found["bands"] for found in of_network] for name, of_network in runs.items()}
-    result.save(minutes=round(seconds / 60, 2), threads=None, floor=runs["plain"][0]["floor"], bands=found)
+    result.save(minutes=round(seconds / 60, 2), threads=None, floor=first["floor"], bands=found)
 
 
 if __name__ == "__main__":
