@@ -43,7 +43,7 @@ from shared.tokenizers import tokenizer_from_dict
 
 LESSON = Path(__file__).resolve().parent
 BASE = {"learning_rate": 2e-3, "weight_decay": 0.1, "warmup": 100, "clip": 1.0, "batch_size": 32,
-        "context_length": 128, "embedding_dim": 192, "num_layers": 4, "num_heads": 6}  # fmt: skip
+        "context_length": 128, "embedding_dim": 192, "num_layers": 4, "num_heads": 6, "evaluations": 10}  # fmt: skip
 PRESETS = {
     "default": BASE | {"steps": 1600, "dropout": 0.1},
     "quick": BASE | {"steps": 700, "learning_rate": 3e-3, "context_length": 64, "embedding_dim": 96, "num_layers": 3},
@@ -77,6 +77,7 @@ def arguments(config_class=TransformerConfig, presets=PRESETS, description=__doc
     add("--clip", type=float, help="largest norm of the gradient; 0 leaves it as it is")
     add("--warmup", type=positive_int, help="steps until the learning rate is at its highest")
     add("--decay", choices=("cosine", "linear", "inverse_sqrt"), default="cosine", help="what follows (%(default)s)")
+    add("--evaluations", type=positive_int, help="how often the validation split is read on the way")
     add("--compile", action="store_true", help="let torch.compile write the step anew (it needs a C++ compiler)")
     common_flags(parser, presets)
     return parse(parser, presets)
@@ -158,7 +159,7 @@ def main() -> None:
         say(f"trains     {args.steps:,} steps, about {duration(args.steps * seconds_per_step)}")
         say(f"untrained  {untrained:.3f} nats per token; ln(V) = {math.log(tokenizer.vocab_size):.3f}")
     training = {"lesson": LESSON.name, "config": asdict(config), "tokenizer": tokenizer, "settings": plain(args)}
-    every, progress = max(1, -(-args.steps // 10)), Progress(args.steps, step)
+    every, progress = max(1, -(-args.steps // args.evaluations)), Progress(args.steps, step)
     with CtrlC() as ctrl_c:
         while step < args.steps:
             start = time.perf_counter()

@@ -171,7 +171,7 @@ def train() -> None:
     if PROCESSES > 1:
         network = DistributedDataParallel(network)
     training = {"lesson": LESSON.name, "config": asdict(config), "tokenizer": tokenizer, "settings": plain(args)}
-    every, progress = max(1, -(-args.steps // 10)), Progress(args.steps, step)
+    every, progress = max(1, -(-args.steps // args.evaluations)), Progress(args.steps, step)
     with Stop() as stop:
         while step < args.steps:
             start = time.perf_counter()

@@ -159,7 +159,7 @@ def main() -> None:
         say(f"trains     {args.steps:,} steps, about {duration(args.steps * seconds_per_step)}")
         say(f"untrained  {untrained:.3f} nats per masked token; ln(V) = {math.log(tokenizer.vocab_size):.3f}")
     training = {"lesson": LESSON.name, "config": asdict(config), "tokenizer": tokenizer, "settings": plain(args)}
-    every, progress = max(1, -(-args.steps // 10)), Progress(args.steps, step)
+    every, progress = max(1, -(-args.steps // args.evaluations)), Progress(args.steps, step)
     with CtrlC() as ctrl_c:
         while step < args.steps:
             start = time.perf_counter()

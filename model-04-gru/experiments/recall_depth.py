@@ -4,7 +4,8 @@
     python experiments/recall_depth.py --published      at the sizes of astra-alpha, beta and gamma: for a GPU
     python experiments/recall_depth.py --steps 4000     the full schedule of the preset ladder
 
-Everything but the layers is that of `--preset ladder`: fables, chunks of 256, batch 32. One seed. Two layers of 140 are
+Everything but the layers and the start of lm_head, which is train.py's usual one here, is that of `--preset ladder`:
+fables, chunks of 256, batch 32. One seed. Two layers of 140 are
 the preset itself; the others have its number of parameters within 1 %. Less than the full 4,000 steps may end before
 the network has learnt to remember at all: the column "steps" says how many there were.
 """
@@ -46,7 +47,7 @@ def main() -> None:
     for layers, embedding, size in PUBLISHED if args.published else EQUAL:
         with tempfile.TemporaryDirectory() as out:
             flags = {"preset": "ladder", "num-layers": layers, "embedding-dim": embedding, "hidden-size": size}
-            flags |= {"steps": args.steps, "seed": SEED, "out": out}
+            flags |= {"lm-head-std": 0, "steps": args.steps, "seed": SEED, "out": out}
             command = [sys.executable, str(LESSON / "train.py"), *[f"--{key}={value}" for key, value in flags.items()]]
             subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
             model, tokenizer = load(Path(out) / "best.pt")
