@@ -5,9 +5,9 @@
     python experiments/recall_depth.py --steps 4000     the full schedule of the preset ladder
 
 Everything but the layers and the start of lm_head, which is train.py's usual one here, is that of `--preset ladder`:
-fables, chunks of 256, batch 32. One seed. Two layers of 140 are
-the preset itself; the others have its number of parameters within 1 %. Less than the full 4,000 steps may end before
-the network has learnt to remember at all: the column "steps" says how many there were.
+fables, chunks of 256, batch 32. One seed. Two layers of 140 are as large as the preset's; the others have that number
+of parameters within 1 %. Less than the full 4,000 steps may end before the network has learnt to remember at all: the
+column "steps" says how many there were.
 """
 
 import argparse
