@@ -4,11 +4,13 @@
     python experiments/attention_map.py --checkpoint checkpoints/attention/best.pt
 
 results/attention_map.png: a row for each character that has just been read, from top to bottom; along it, what is
-looked at to predict the next one. On fables the text ends with a name, an object or a place that has to be recalled.
+looked at to predict the next one. On fables the text ends with a name, an object or a place that has to be recalled;
+of those with the mention 60 to 100 characters before, the one that looks least at what is not shown.
 
 A map of one text shows what one wants to see. results/attention_map.json (on fables only) is about all such words:
-right before one, the weight on its mentions within reach (their characters and the one behind), that on the other words
-of its category, and what would be on its mentions if all positions were looked at alike.
+right before one, the weight on its mentions within reach (their characters and the one behind); the weight on its
+sentences, from the mention to where the sentence ends, for a state knows all that was read before it; the same for the
+other words of its category; and what would be on its sentences if all positions were looked at alike.
 """
 
 import argparse
@@ -35,6 +37,7 @@ from shared.results import Result
 from shared.visualize import save
 
 SHOWN, BEFORE = (60, 100), 10  # distances of the word in the figure; characters before its mention
+ONE, SENTENCE = r"(?s:.)?", r"[^.!?\n]*[.!?]?\"?\s*"  # what counts beside a mention: one character; to the sentence's end
 CHUNK, KINDS = 1024, ("hero", "object", "place")
 
 
@@ -54,11 +57,12 @@ def looks(model, token_ids: Tensor) -> Iterator[tuple[int, Tensor]]:
         _, state = model(chunk, state)
 
 
-def on_words(weights: Tensor, text: str, place: int, words: tuple[str, ...]) -> tuple[float, float]:
-    """The weight on all mentions of some words before a place, and what it would be if all weights were equal."""
+def on_words(weights: Tensor, text: str, place: int, words: tuple[str, ...], behind: str) -> tuple[float, float]:
+    """The weight on all mentions of some words before a place, and on what a pattern says is behind each; and what it
+    would be if all weights were equal."""
     first, mentioned = place - len(weights), torch.zeros(len(weights))
-    for match in re.finditer(rf"\b({'|'.join(words)})\b", text[max(0, first) : place]):
-        mentioned[match.start() + max(0, -first) : match.end() + max(0, -first) + 1] = 1
+    for match in re.finditer(rf"\b({'|'.join(words)})\b{behind}", text[max(0, first) : place]):
+        mentioned[match.start() + max(0, -first) : match.end() + max(0, -first)] = 1
     return (weights * mentioned).sum().item(), mentioned.mean().item()
 
 
@@ -68,12 +72,24 @@ def measure(result: Result, found: dict[int, Tensor], text: str, points: list[Re
     for point in points:
         band = next((i for i in reversed(range(len(BANDS) - 1)) if point.distance >= BANDS[i]), 0)
         place = point.start - 1  # the last character read
-        right, even = on_words(found[place], text, place, (point.answer,))
-        wrong, _ = on_words(found[place], text, place, tuple(word for word in point.candidates if word != point.answer))
-        bands[band].append((right, wrong, even))
+        others = tuple(word for word in point.candidates if word != point.answer)
+        right, _ = on_words(found[place], text, place, (point.answer,), ONE)
+        sentence, even = on_words(found[place], text, place, (point.answer,), SENTENCE)
+        wrong, _ = on_words(found[place], text, place, others, SENTENCE)
+        bands[band].append((right, sentence, wrong, even))
     for band, rows in sorted(bands.items()):
-        right, wrong, even = (f"{statistics.mean(column):.1%}" for column in zip(*rows, strict=True))
-        result.add(f"{BANDS[band]}-{min(BANDS[band + 1], reach)}", len(rows), right, wrong, even)
+        shares = (f"{statistics.mean(column):.1%}" for column in zip(*rows, strict=True))
+        result.add(f"{BANDS[band]}-{min(BANDS[band + 1], reach)}", len(rows), *shares)
+
+
+def span(point: RecallPoint) -> tuple[int, int]:
+    """The places of the text that is shown: from a little before the mention through the word to be recalled."""
+    return point.start - point.distance - BEFORE, point.start + len(point.answer)
+
+
+def inside(found: dict[int, Tensor], first: int, last: int) -> float:
+    """How much of all the weight in a text's square stays within the text, rather than on what is before it."""
+    return sum(found[place][first - place :].sum().item() for place in range(first + 1, last)) / (last - first)
 
 
 def draw(path: Path, text: str, first: int, found: dict[int, Tensor], title: str) -> None:
@@ -114,11 +130,12 @@ def main() -> None:
     points = [point for point in corpus.points.get("val", ()) if point.kind in KINDS]
     points = [point for point in points if point.start < len(text) and point.distance <= reach]
     found = dict(looks(model, torch.tensor(tokenizer.encode(text))))
-    columns = ["distance", "points", "on the right word", "on others of its kind", "on the right word, if even"]
+    columns = ["distance", "points", "on the right word", "on its sentences", "on those of others of its kind",
+               "on its sentences, if even"]  # fmt: skip
     result, kind = Result(LESSON, "attention_map", columns, seed=None), model.config.attention
-    shown = next((point for point in points if SHOWN[0] <= point.distance <= SHOWN[1] and point.start > reach), None)
-    first = shown.start - shown.distance - BEFORE if shown else reach
-    last = shown.start + len(shown.answer) if shown else reach + sum(SHOWN) // 2
+    candidates = [point for point in points if SHOWN[0] <= point.distance <= SHOWN[1] and point.start > reach]
+    shown = max(candidates, key=lambda point: inside(found, *span(point)), default=None)
+    first, last = span(shown) if shown else (reach, reach + sum(SHOWN) // 2)
     title = f"Where a character looks ({kind})" + (f"; to be recalled at the end: {shown.answer}" if shown else "")
     draw(result.path(".png"), text[first:last], first, found, title)
     if points:
