@@ -58,7 +58,8 @@ PRESETS = {  # "expected": nats per token, around what results/presets.json has
     "ladder": BASE | {"steps": 4000, "learning_rate": 8e-3, "init": "orthogonal", "dataset": "fables",
                       "embedding_dim": 128, "hidden_size": 120, "chunk_length": 256},
     "leviathan": BASE | {"steps": 6 * 200, "learning_rate": 1e-3, "warmup": 1, "batch_size": 64, "chunk_length": 128,
-                         "embedding_dim": 768, "hidden_size": 1024, "num_layers": 3, "dropout": 0.2},
+                         "embedding_dim": 768, "hidden_size": 1024, "num_layers": 3, "dropout": 0.2,
+                         "evaluations": 6},
 }  # fmt: skip
 
 
