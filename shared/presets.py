@@ -1,7 +1,8 @@
 """What each preset of a lesson gives: train them, keep their run folders, put their summaries into one table.
 
 Each lesson's experiments/presets.py is a few lines around `tabulate`. The default's run goes to checkpoints/, where
-generate.py looks for it; the others to checkpoints/NAME.
+generate.py looks for it; the others to checkpoints/NAME. Of each summary a copy without what is the machine's own, such
+as paths, stays in results/summaries/NAME.json: the scoreboard reads it.
 """
 
 import argparse
@@ -12,10 +13,12 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from shared.console import LearnerError, nearest, positive_float, positive_int, say
+from shared.files import write_json
 from shared.results import Result
 
 COLUMNS = ["preset", "corpus", "tokens", "parameters", "loss, nats per token", "bits per character", "perplexity",
            "floor, nats", "training loss", "steps", "minutes", "threads"]  # fmt: skip
+NOT_KEPT = ("sample", "smoothing_details", "argv", "git_commit", "out", "data_dir", "resume")
 
 
 def folder_of(lesson: Path, preset: str) -> Path:
@@ -54,7 +57,9 @@ def tabulate(lesson: Path, presets: dict[str, dict], description: str, usual: It
             subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         if not (folder / "summary.json").exists():
             raise LearnerError(f"no run in {folder}: python train.py --preset {name} --out {folder} makes it")
-        result.add(*row_of(name, presets[name], json.loads((folder / "summary.json").read_text(encoding="utf-8"))))
+        summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+        result.add(*row_of(name, presets[name], summary))
+        keep_summary(lesson, name, summary)
     if result.path().exists():  # read now, not before the training: another one may have ended meanwhile
         rows = {row[0]: row for row in json.loads(result.path().read_text(encoding="utf-8"))["rows"]}
     rows |= {row[0]: row for row in result.rows}
@@ -72,6 +77,15 @@ def row_of(name: str, preset: dict, summary: dict) -> list:
     return [name, summary["dataset"], summary["tokenizer"], summary["parameters"], summary["val_loss"],
             summary["val_bits_per_char"], perplexity and f"{perplexity:.1f}", summary["floor"], summary["train_loss"],
             steps, f"{summary['train_seconds'] / 60:.1f}", summary["threads"]]  # fmt: skip
+
+
+def keep_summary(lesson: Path, preset: str, summary: dict) -> None:
+    """Copy a run's summary to results/summaries/PRESET.json, without NOT_KEPT, there and among its settings."""
+    kept = {key: value for key, value in summary.items() if key not in NOT_KEPT}
+    if "settings" in kept:
+        kept["settings"] = {key: value for key, value in kept["settings"].items() if key not in NOT_KEPT}
+    (lesson / "results" / "summaries").mkdir(parents=True, exist_ok=True)
+    write_json(lesson / "results" / "summaries" / f"{preset}.json", kept)
 
 
 def write_samples(lesson: Path) -> None:

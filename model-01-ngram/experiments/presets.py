@@ -15,6 +15,7 @@ sys.path.insert(0, str(LESSON))
 from train import PRESETS
 
 from shared.console import run
+from shared.presets import keep_summary
 from shared.results import Result
 
 
@@ -26,6 +27,7 @@ def main() -> None:
             command = [sys.executable, str(LESSON / "train.py"), "--preset", name, "--out", out]
             subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
             summary = json.loads((Path(out) / "summary.json").read_text(encoding="utf-8"))
+            keep_summary(LESSON, name, summary)
         perplexity = summary.get("val_perplexity")
         result.add(name, summary["dataset"], summary["tokenizer"], summary["order"], summary["val_loss"],
                    summary["val_bits_per_char"], perplexity and f"{perplexity:.1f}", summary["floor"],
