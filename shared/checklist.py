@@ -9,7 +9,8 @@ A lesson's checklist stands in its README.md. Each item names the evidence that 
     <!-- /checklist -->
 
 Evidence is an event that a script reported, `record("01 exercise 1_count_pairs")`, and for `run` also a summary.json in
-a checkpoints folder of the lesson that meets every condition (=, <=, >=). An item may name several: then it needs all.
+a checkpoints folder of the lesson that meets every condition (=, <=, >=). `expected` is a run of any preset as it is
+whose loss is where train.py says that it should be. An item may name several: then it needs all.
 
 Ticks and events are kept in progress.json, the learner's own, which git ignores (LM_PROGRESS names another file).
 """
@@ -91,7 +92,7 @@ def what_to_type(item: Item, evidence: list[str]) -> str:
     kind, name = (evidence[0].split() + [""])[:2]
     if kind == "exercise":
         return f"python -m shared.exercises {number(item.lesson)} {name}"
-    script = item.lesson / {"run": "train.py"}.get(kind, f"{kind}.py")
+    script = item.lesson / {"run": "train.py", "expected": "train.py"}.get(kind, f"{kind}.py")
     if kind == "experiment":  # those of a second part lie in a folder of it
         script = next(item.lesson.rglob(f"experiments/{name}.py"), item.lesson / "experiments" / f"{name}.py")
     return f"python {relative(script)}   (ticks itself on: {evidence[0]})"

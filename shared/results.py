@@ -5,7 +5,8 @@ An experiment writes results/NAME.json with columns and rows. A document shows i
     <!-- table: results/NAME.json -->
     <!-- /table -->
 
-and `python -m shared.results` fills every such block in; a test holds document and file equal.
+and `python -m shared.results` fills every such block in; a test holds document and file equal. A block
+`<!-- table: claims.toml#SECTION -->` shows claims with their numbers: shared/claims.py.
 """
 
 import json
@@ -95,8 +96,14 @@ def markdown(path: Path) -> str:
 
 def filled(document: Path) -> str:
     """The text of a Markdown file with every table block made anew from its result file."""
-    old = document.read_text(encoding="utf-8")
-    return BLOCK.sub(lambda m: m[1] + markdown(document.parent / m[2]) + m[3], old)
+    from shared.claims import claims_table  # here: it reads results
+
+    def table(block: re.Match) -> str:
+        name, _, section = block[2].partition("#")
+        path = document.parent / name
+        return block[1] + (claims_table(path, section) if section else markdown(path)) + block[3]
+
+    return BLOCK.sub(table, document.read_text(encoding="utf-8"))
 
 
 def documents() -> list[Path]:

@@ -173,6 +173,7 @@ def conclude(folder: Path, lesson: Path, summary: dict, args, preset: dict) -> N
     """The last lines of a train.py: the result beside what can be expected, the files, what to type next.
 
     A preset's "expected" is the range of its loss (nats per token) on its own corpus, shown where nothing was changed.
+    A loss that is not above it is evidence for the checklist: the event "expected".
     """
     floor = summary["floor"]
     expected = preset.get("expected")
@@ -180,6 +181,8 @@ def conclude(folder: Path, lesson: Path, summary: dict, args, preset: dict) -> N
     say(f"\nvalidation loss {describe_loss(summary, floor)}")
     if expected and as_it_is:
         say(f"expected        {expected[0]:.2f} to {expected[1]:.2f} for this preset")
+        if summary["val_loss"] <= expected[1]:
+            record(f"{lesson.name[6:8]} expected")
     if floor and summary["val_loss"] < floor - 0.01:
         warn("this is below the floor, which no honest model can reach: something leaks")
     copied = summary["sample"]["verbatim_share"]

@@ -37,7 +37,7 @@ from shared.results import Result
 from shared.visualize import save
 
 SHOWN, BEFORE = (60, 100), 10  # distances of the word in the figure; characters before its mention
-ONE, SENTENCE = r"(?s:.)?", r"[^.!?\n]*[.!?]?\"?\s*"  # what counts beside a mention: one character; to the sentence's end
+ONE, SENTENCE = r"(?s:.)?", r"[^.!?\n]*[.!?]?\"?\s*"  # what counts beside a mention: one character; its sentence
 CHUNK, KINDS = 1024, ("hero", "object", "place")
 
 

@@ -2,6 +2,7 @@
 
 import errno
 import json
+import math
 import os
 import pickle
 import random
@@ -11,6 +12,7 @@ import time
 import zipfile
 from dataclasses import make_dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -409,6 +411,21 @@ def test_the_summary_says_what_ran_where(tmp_path, monkeypatch):
     assert returned["argv"] == ["--dataset", "Märchen.txt"]
     assert returned["threads"] == torch.get_num_threads() and returned["processor"]
     assert list(tmp_path.iterdir()) == [tmp_path / "summary.json"]
+
+
+@pytest.mark.parametrize(
+    ("loss", "as_preset", "dataset", "ticks"),
+    [(1.93, True, "shakespeare", True), (1.5, True, "shakespeare", True), (1.99, True, "shakespeare", False),
+     (1.93, False, "shakespeare", False), (1.93, True, "fables", False)],
+)  # fmt: skip
+def test_a_loss_where_the_preset_says_is_evidence(tmp_path, monkeypatch, capsys, loss, as_preset, dataset, ticks):
+    events = []
+    monkeypatch.setattr(runs, "record", events.append)
+    summary = {"val_loss": loss, "val_bits_per_char": loss / math.log(2), "floor": None, "dataset": dataset, "sample": {"verbatim_share": 0.0}}
+    args = SimpleNamespace(as_preset=as_preset)
+    runs.conclude(tmp_path, tmp_path.parent / LESSON, summary, args, {"expected": (1.9, 1.95)})
+    assert events == (["00 expected"] if ticks else [])
+    assert ("1.90 to 1.95" in capsys.readouterr().out) == (as_preset and dataset == "shakespeare")
 
 
 def test_git_commit_outside_of_a_checkout_and_without_git(tmp_path, monkeypatch):
