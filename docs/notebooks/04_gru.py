@@ -82,7 +82,7 @@ for z in (0.5, 0.9, 0.99, 0.999):
 #
 # ## Train it
 #
-# The loop is that of lesson 03, letter by letter. Only the layer is another.
+# The loop is that of lesson 03. Only the layer is another.
 
 # %%
 STEPS = 1200
@@ -201,8 +201,8 @@ print(f"{'(a table of pairs, lesson 01)':32} {'-':>13}   {-table.log_prob(val_id
 # The second column cannot tell the four apart. The last one can: that is chunk invariance, the test that every model of
 # this course has to pass, and that your own code around a model should pass, too.
 #
-# Dropped before every character, a network is a function of one character, whatever its size. A table of pairs is the
-# best such function there is.
+# Dropped before every character, a network is a function of one character, whatever its size. No such function can be
+# much better than a table of pairs.
 #
 # **Change it:** add a use of your own to `USES`. Half of the state? An old one, of ten steps ago?
 

@@ -266,7 +266,8 @@ bars = {f"{a} to {b}" if a < b else f"{a}": cost[a - 1 : b].mean().item() for a,
 draw(plot_bars, bars, "The loss by what is in view", "characters in view", "nats per character")
 
 # %% [markdown]
-# **Change it:** `HEADS = 1`, or `"positions": "none"`. Look at the maps again. What is lost first?
+# **Change it:** `HEADS = 1`, or `positions="none"` among the settings of the network. Look at the maps again. What is
+# lost first?
 #
 # ## Where it breaks
 #
