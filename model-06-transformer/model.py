@@ -51,6 +51,7 @@ class TransformerConfig:
     activation: str = "gelu"  # or "relu", "squared_relu", "swiglu"
     tied: bool = False  # lm_head's matrix is the embedding's
     no_bias: bool = False  # linear layers without their biases
+    init_std: float = 0.02  # of the weights at the start (19); GPT-2's, small for few channels
     qk_norm: bool = False  # queries and keys normalised before they meet (Henry et al. 2020)
     bigrams: int = 0  # vectors for pairs of tokens, added to the embedding (extras.py); 0: none
     token_shift: bool = False  # attention reads half of its channels from the token before (extras.py)
@@ -92,11 +93,11 @@ class TransformerLM(nn.Module):
 
     @torch.no_grad()
     def initialise(self) -> None:
-        """(19) All N(0, 0.02) and biases 0, as in GPT-2. In the blocks, pre-norm: what adds to x is smaller by sqrt(2L)
-        so that the sum of all is not large; post-norm: Xavier, as in the code of the 2017 paper."""
+        """(19) All N(0, init_std^2) and biases 0, as in GPT-2. In the blocks, pre-norm: what adds to x is smaller by
+        sqrt(2L) so that the sum of all is not large; post-norm: Xavier, as in the code of the 2017 paper."""
         for module in self.modules():
             if isinstance(module, (nn.Linear, nn.Embedding)):
-                nn.init.normal_(module.weight, std=0.02)
+                nn.init.normal_(module.weight, std=self.config.init_std)
             if isinstance(module, nn.Linear) and module.bias is not None:
                 nn.init.zeros_(module.bias)
         for block in self.blocks:

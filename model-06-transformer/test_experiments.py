@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from torch.nn.functional import cross_entropy
 
 from shared.console import LearnerError
 from shared.data.corpora import Corpus
@@ -172,6 +173,51 @@ def test_attention_maps_draws_and_writes(monkeypatch, lesson):
         assert best[:2] == [found["best"][name]["layer"], found["best"][name]["head"]]
     assert len(list((lesson / "results").glob("*.png"))) == 3
     assert all(loss > 0 for loss in found["losses"])
+
+
+# gradients.py
+
+
+@pytest.mark.parametrize("post_norm", [False, True])
+def test_gradient_norms_by_hand(monkeypatch, post_norm):
+    """Gradients of one row after the other, with respect to what embed gives, from the whole model."""
+    gradients, short_run = load(EXPERIMENTS / "gradients.py"), load(EXPERIMENTS / "short_run.py")
+    monkeypatch.setattr(gradients, "FURTHEST", 5)
+    monkeypatch.setattr(gradients, "AT_ONCE", 2)
+    tokens = tiny_tokens()
+    model = short_run.new_model(tokens, **TINY | {"context_length": 16, "post_norm": post_norm})
+    for weight in model.blocks.parameters():
+        torch.nn.init.normal_(weight, std=0.5)
+    rows = torch.stack([tokens.val[start : start + 9] for start in (0, 3, 7)])
+    by_distance, by_depth = gradients.gradient_norms(model, rows)
+    model, last, first, end = model.double(), torch.zeros(6), 0.0, 0.0
+    for row in rows:
+        kept = []
+        hooks = [block.register_forward_hook(lambda module, given, out, kept=kept: kept.append((given[0], out[0])))
+                 for block in model.blocks]  # fmt: skip
+        losses = cross_entropy(model(row[None, :-1])[0][0], row[1:], reduction="none")
+        (there,) = torch.autograd.grad(losses[-1], kept[0][0], retain_graph=True)
+        last += torch.stack([there[0, 7 - d].norm() for d in range(6)])
+        start, stop = torch.autograd.grad(losses.sum(), [kept[0][0], kept[-1][1]])
+        first, end = first + start[0].norm(dim=1).sum(), end + stop[0].norm(dim=1).sum()
+        for hook in hooks:
+            hook.remove()
+    assert by_distance == pytest.approx((last / last[0]).tolist(), rel=1e-5) and by_distance[0] == 1
+    assert len(by_depth) == 3 and by_depth[-1] == 1 and by_depth[0] == pytest.approx((first / end).item(), rel=1e-5)
+
+
+def test_gradients_draws_beside_the_lessons_before(monkeypatch, lesson):
+    gradients = load(EXPERIMENTS / "gradients.py")
+    for name, value in (("STRETCHES", 4), ("LENGTH", 12), ("FURTHEST", 9), ("BLOCKS", 2), ("shakespeare", tiny_tokens)):
+        monkeypatch.setattr(gradients, name, value)
+    monkeypatch.setattr(gradients, "SETTINGS", TINY | {"context_length": 16, "num_layers": 2})
+    earlier = {"curves": {curve: [0.5**d for d in range(10)] for _, curve in gradients.BEFORE.values()}}
+    monkeypatch.setattr(gradients, "read_result", lambda lesson, name: earlier)
+    found = run_main(gradients, monkeypatch, lesson, "--steps", "3")["gradients"]
+    assert [row[3] for row in found["rows"][:3]] == [4, 4, 4] and len(found["rows"]) == 7
+    assert {len(curve) for curve in found["curves"].values()} == {10}
+    assert {len(curve) for curve in found["by_depth"].values()} == {3}
+    assert len(list((lesson / "results").glob("*.png"))) == 2
 
 
 # context.py, cost.py, recall.py, presets.py

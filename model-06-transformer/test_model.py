@@ -226,17 +226,17 @@ def test_every_weight_gets_a_gradient_laid_out_as_it_is(kind):
 def test_initialisation():
     """(19): where a sublayer adds to x, 1/sqrt(2L) of the others; post-norm Xavier, each matrix by itself."""
     torch.manual_seed(0)
-    for post_norm in (False, True):
-        model = new_model(65, embedding_dim=64, num_layers=8, post_norm=post_norm, tied=True, bigrams=9)
+    for post_norm, std in product((False, True), (0.02, 0.08)):
+        model = new_model(65, embedding_dim=64, num_layers=8, post_norm=post_norm, tied=True, bigrams=9, init_std=std)
         block = model.blocks[3]
         *qkv, output = (*block.attention.qkv.weight.chunk(3), block.attention.output.weight)
         up, down = block.feed_forward.up.weight, block.feed_forward.down.weight
         xavier = math.sqrt(2 / 128), math.sqrt(2 / 320)
-        for weights, scaled, glorot in (((*qkv,), 0.02, xavier[0]), ((output,), 0.005, xavier[0]),
-                                        ((up,), 0.02, xavier[1]), ((down,), 0.005, xavier[1])):  # fmt: skip
+        for weights, scaled, glorot in (((*qkv,), std, xavier[0]), ((output,), std / 4, xavier[0]),
+                                        ((up,), std, xavier[1]), ((down,), std / 4, xavier[1])):  # fmt: skip
             for weight in weights:
                 assert weight.std().item() == pytest.approx(glorot if post_norm else scaled, rel=0.05)
-        assert model.embedding.weight.std().item() == pytest.approx(0.02, rel=0.05)
+        assert model.embedding.weight.std().item() == pytest.approx(std, rel=0.05)
         assert not any(weight.any() for name, weight in model.named_parameters() if name.endswith("bias"))
         assert not model.bigrams.weight.any()
 

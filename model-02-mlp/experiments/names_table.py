@@ -1,6 +1,7 @@
 """Embedding size, context and BatchNorm on names, in makemore's setting, beside a published series of such trials.
 
-    python experiments/names_table.py
+    python experiments/names_table.py                      three minutes
+    python experiments/names_table.py --steps 3000         a tenth of the steps
 
 Each row: 200 tanh units, plain SGD, batches of 32 single examples with their whole context, learning rate 0.1 and for
 the last third 0.01, 30,000 steps. The loss is that of the *whole* dev split, untrained and after 1,000, 15,000 and
@@ -9,6 +10,7 @@ values nine in ten batches of 32 training examples lie for the finished model. T
 no model that sees two characters can come on the training text, however it is trained: that of the best table.
 """
 
+import argparse
 import math
 import sys
 from collections import Counter
@@ -22,7 +24,7 @@ from model import MLPConfig
 from torch.nn.functional import cross_entropy
 from training import SEED, characters, new_model, parameters
 
-from shared.console import run, say
+from shared.console import LearnerError, positive_int, run, say
 from shared.data.batching import RandomWindows
 from shared.evaluation import token_losses
 from shared.results import Result
@@ -45,13 +47,13 @@ def split(inputs: torch.Tensor, targets: torch.Tensor):
     return inputs[:, -1:], inputs[:, :-1], targets[:, -1]
 
 
-def train(model, train_ids: torch.Tensor, dev_ids: torch.Tensor) -> dict[int, float]:
+def train(model, train_ids: torch.Tensor, dev_ids: torch.Tensor, steps: int) -> dict[int, float]:
     """SGD in place; the dev loss by step, nats per character."""
     loader = RandomWindows(train_ids, BATCH, model.config.context_length, SEED)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     dev = {0: token_losses(model, dev_ids).mean().item()}
-    for step in range(1, STEPS + 1):
-        if step == STEPS * 2 // 3:
+    for step in range(1, steps + 1):
+        if step == steps * 2 // 3:
             optimizer.param_groups[0]["lr"] = 0.01
         batch = next(loader)
         token, before, target = split(batch.inputs, batch.targets)
@@ -87,17 +89,22 @@ def least_loss(text: str, context: int) -> float:
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--steps", type=positive_int, default=STEPS, help="of each training (%(default)s)")
+    last = parser.parse_args().steps
+    if last % EARLY:
+        raise LearnerError(f"--steps {last}: give a multiple of {EARLY:,}, since the table has the loss of its half")
     corpus, tokenizer, train_ids, dev_ids = characters("names")
     result, curves = Result(LESSON, "names_table", COLUMNS, SEED), {}
     for embedding, context, batch_norm, published in TRIALS:
         config = MLPConfig(tokenizer.vocab_size, context, embedding, HIDDEN, batch_norm=batch_norm)
         model = new_model(config)
-        dev = train(model, train_ids, dev_ids)
+        dev = train(model, train_ids, dev_ids, last)
         steps = [step for step in dev if EARLY <= step]
-        changes = [abs(dev[b] - dev[a]) for a, b in zip(steps, steps[1:], strict=False) if b < STEPS * 2 // 3]
+        changes = [abs(dev[b] - dev[a]) for a, b in zip(steps, steps[1:], strict=False) if b < last * 2 // 3]
         single = batch_losses(model, train_ids)
         low, high = (single[int(share * len(single))].item() for share in (0.05, 0.95))
-        result.add(embedding, context, batch_norm, parameters(model), dev[0], dev[EARLY], dev[STEPS // 2], dev[STEPS],
+        result.add(embedding, context, batch_norm, parameters(model), dev[0], dev[EARLY], dev[last // 2], dev[last],
                    f"{low:.2f} to {high:.2f}", sum(changes) / max(1, len(changes)), published)  # fmt: skip
         name = f"embedding {embedding}, context {context}{', BatchNorm' * batch_norm}"
         curves[name] = (steps, [dev[step] for step in steps])

@@ -1,6 +1,7 @@
 """One memory shared by all layers, against one for each: the bug that one writes first.
 
-    python experiments/shared_memory.py
+    python experiments/shared_memory.py                  three minutes
+    python experiments/shared_memory.py --steps 100      short runs: to see what it does, not to believe it
 
 `for layer in layers: hidden, h = layer(hidden, h)` runs, learns, and is wrong. Two layers of 128, equal weights and
 budget (600 steps, one seed), in three ways:
@@ -14,12 +15,14 @@ Read in chunks of 64 characters, as in training, and token by token, as in writi
 twice (chunk invariance): that, and not the training loss, shows which network can be used.
 """
 
+import argparse
+
 import torch
 from inference import stream_loss
 from model import GRULM
 from short_run import LESSON, SETTINGS, at_the_end, new_model, parameters, shakespeare, train
 
-from shared.console import run
+from shared.console import positive_int, run
 from shared.results import Result
 from shared.visualize import plot_lines
 
@@ -51,12 +54,15 @@ WAYS = {"one for each layer": GRULM, "one for all, token by token": ByToken, "on
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--steps", type=positive_int, default=STEPS, help="of each training (%(default)s)")
+    steps = parser.parse_args().steps
     tokens, length = shakespeare(), SETTINGS["chunk_length"]
     columns = ["memory", "parameters", "training loss"]
     columns += [f"validation loss, read in chunks of {length}", "token by token"]
     result, lines = Result(LESSON, "shared_memory", columns, SETTINGS["seed"]), {}
     for name, kind in WAYS.items():
-        changes = {"num_layers": LAYERS, "steps": STEPS}
+        changes = {"num_layers": LAYERS, "steps": steps}
         model = new_model(tokens, kind, **changes)
         losses = train(model, tokens, **changes)
         read = [stream_loss(model, tokens.val, chunk_length=chunk) for chunk in (length, 1)]
@@ -65,7 +71,7 @@ def main() -> None:
         lines[name] = ([SMOOTH * (i + 1) for i in range(len(means))], means)
     plot_lines(result.path(".png"), lines, "Training loss: which of these networks can be used?", "step",
                "nats per character")  # fmt: skip
-    result.save(steps=STEPS)
+    result.save(steps=steps)
 
 
 if __name__ == "__main__":
