@@ -42,26 +42,30 @@ from shared.runs import (
 from shared.tokenizers import tokenizer_from_dict
 
 LESSON = Path(__file__).resolve().parent
-BASE = {"learning_rate": 2e-3, "weight_decay": 0.1, "warmup": 100, "clip": 1.0, "batch_size": 32,
-        "context_length": 128, "embedding_dim": 192, "num_layers": 4, "num_heads": 6, "evaluations": 10}  # fmt: skip
+BASE = {"learning_rate": 4e-3, "weight_decay": 0.1, "warmup": 100, "clip": 1.0, "batch_size": 16,
+        "context_length": 128, "embedding_dim": 192, "num_layers": 4, "num_heads": 4, "positions": "rotary",
+        "init_std": 0.08, "evaluations": 10}  # fmt: skip
 PRESETS = {
-    "default": BASE | {"steps": 1600, "dropout": 0.1},
-    "quick": BASE | {"steps": 700, "learning_rate": 3e-3, "context_length": 64, "embedding_dim": 96, "num_layers": 3},
+    "default": BASE | {"steps": 3600, "learning_rate": 3e-3, "dropout": 0.2},
+    "quick": BASE | {"steps": 700, "batch_size": 32, "context_length": 64, "embedding_dim": 96, "num_layers": 3},
     # Vaswani et al. 2017, sections 3 and 5; the decoder alone. Scaled to a CPU: 4 layers of 192 and 6 heads instead of
     # 6 of 512 and 8; 1,600 steps instead of 100,000, 200 of warm-up instead of 4,000; a rate below that formula's 5e-3.
     "mini": BASE | {"steps": 1600, "learning_rate": 1e-3, "warmup": 200, "decay": "inverse_sqrt", "weight_decay": 0.0,
-                    "label_smoothing": 0.1, "clip": 0.0, "dropout": 0.1, "post_norm": True, "positions": "sinusoidal",
-                    "activation": "relu", "tied": True},
+                    "batch_size": 32, "label_smoothing": 0.1, "clip": 0.0, "dropout": 0.1, "num_heads": 6,
+                    "positions": "sinusoidal", "init_std": 0.02, "post_norm": True, "activation": "relu",
+                    "tied": True},
     # Radford et al. 2019; dropout as in their first GPT (2018). For a GPU: --embedding-dim 768 --num-layers 12
     # --num-heads 12 --context-length 1024 --tokenizer bpe --vocab-size 50257 is GPT-2, of 124 million parameters;
     # --embedding-dim 384 --num-heads 6 --batch-size 64 --steps 5000 --dropout 0.2 is nanoGPT's for Shakespeare.
     "gpt": BASE | {"steps": 4000, "learning_rate": 1e-3, "batch_size": 16, "context_length": 256, "embedding_dim": 256,
-                   "num_layers": 6, "num_heads": 8, "dropout": 0.1, "attention_dropout": 0.1, "tied": True},
+                   "num_layers": 6, "num_heads": 8, "positions": "learned", "init_std": 0.02, "dropout": 0.1,
+                   "attention_dropout": 0.1, "tied": True},
     "modern": BASE | {"steps": 2000, "learning_rate": 3e-3, "optimizer": "muon", "weight_decay": 0.01,
-                      "decay": "linear", "batch_size": 16, "context_length": 256, "dropout": 0.1, "positions": "rotary",
+                      "decay": "linear", "batch_size": 16, "context_length": 256, "dropout": 0.1, "init_std": 0.02,
                       "norm": "rms", "qk_norm": True, "activation": "squared_relu", "no_bias": True, "bigrams": 5000,
                       "token_shift": True},
-    "ladder": BASE | {"steps": 4000, "dataset": "fables", "context_length": 256, "embedding_dim": 78, "num_layers": 3},
+    "ladder": BASE | {"steps": 4000, "dataset": "fables", "context_length": 256, "embedding_dim": 78, "num_layers": 3,
+                      "num_heads": 3, "init_std": 0.1},
 }  # fmt: skip
 
 

@@ -52,7 +52,7 @@ from shared.tokenizers import stream_text, tokenizer_from_dict
 from shared.visualize import plot_lines
 
 LESSON = train.LESSON
-PRESETS = {name: train.PRESETS[name] | {"positions": "rotary"} for name in ("default", "quick", "modern")}
+PRESETS = {name: train.PRESETS[name] for name in ("default", "quick", "modern")}
 ALONE = 1000  # tokens that are masked one at a time, at the end
 
 

@@ -3,7 +3,8 @@
     python experiments/ablations.py                 all rows, each a short run
     python experiments/ablations.py parts norms     some of the groups: parts, norms, positions, more
 
-    parts       what attention and blocks are made of: the scale of the scores, heads, residual connections, norms
+    parts       what attention and blocks are made of: the scale of the scores, heads, residual connections, norms,
+                and how large the weights are at the start (19)
     norms       six blocks, post-norm against pre-norm, each with 100 steps of warm-up and with none
     positions   the four schemes. Windows four times as long as those of training are read by the same weights, where
                 there is a position for every token (learned positions end with the window)
@@ -31,7 +32,7 @@ from shared.console import LearnerError, nearest, run
 from shared.results import Result
 from shared.visualize import figure, save
 
-RATES, LONGER, DEEP = (1e-3, 3e-3), 4, 6
+RATES, LONGER, DEEP = (1e-3, 4e-3), 4, 6
 
 
 class BlockWithoutResidual(Block):
@@ -64,13 +65,14 @@ GROUPS = {  # group -> row -> (changes to the settings, what is done to the new 
         "no residual connections": ({}, without_residual),
         "no norms": ({"norm": "none"}, None),
         "no positions": ({"positions": "none"}, None),
+        "smaller weights at the start": ({"init_std": 0.02}, None),
     },
     "norms": {
         f"{DEEP} blocks, {name}, warm-up of {warmup}": ({"num_layers": DEEP, "post_norm": post, "warmup": warmup}, None)
         for name, post in (("pre-norm", False), ("post-norm", True))
         for warmup in (100, 1)
     },
-    "positions": {f"positions: {kind}": ({"positions": kind}, None) for kind in ("sinusoidal", "rotary")},
+    "positions": {f"positions: {kind}": ({"positions": kind}, None) for kind in ("learned", "sinusoidal")},
     "more": {
         "RMSNorm": ({"norm": "rms"}, None),
         "no biases": ({"no_bias": True}, None),

@@ -4,8 +4,8 @@
     python experiments/context.py 64 256            these context lengths only
     python experiments/context.py --steps 400       what is not its own goes to train.py
 
-All but the window is that of `--preset ladder`, and a step has as many characters in each case: 256 windows of 32 or 16
-of 512. (Learned positions: a longer window has more of them, and so a few more parameters.) Loss above the exact floor
+All but the window is that of `--preset ladder`, and a step has as many characters in each case: a window half as long
+comes twice as often. Loss above the exact floor
 and recall by distance (forced choice), the cache carried, so that a token sees between half a window and a whole one
 (the rule in docs/math/06-transformer.md, (27)). Where the distance is longer than the window the word is not there to
 be looked at. Where it is shorter, the network still has to have learnt to look.

@@ -1,6 +1,6 @@
 """What the experiments share: Tiny Shakespeare as ids, one small network, short runs of train.py's training step.
 
-The network is that of `--preset quick`: three blocks of 96 channels with 6 heads, windows of 64 characters. An
+The network is that of `--preset quick`: three blocks of 96 channels with 4 heads, windows of 64 characters. An
 experiment names what it changes, and nothing else differs. No experiment by itself: it writes nothing.
 """
 
