@@ -60,12 +60,12 @@ PRESETS = {
     "gpt": BASE | {"steps": 4000, "learning_rate": 1e-3, "batch_size": 16, "context_length": 256, "embedding_dim": 256,
                    "num_layers": 6, "num_heads": 8, "positions": "learned", "init_std": 0.02, "dropout": 0.1,
                    "attention_dropout": 0.1, "tied": True},
-    "modern": BASE | {"steps": 2000, "learning_rate": 3e-3, "optimizer": "muon", "weight_decay": 0.01,
-                      "decay": "linear", "batch_size": 16, "context_length": 256, "dropout": 0.1, "init_std": 0.02,
-                      "norm": "rms", "qk_norm": True, "activation": "squared_relu", "no_bias": True, "bigrams": 5000,
-                      "token_shift": True},
-    "ladder": BASE | {"steps": 4000, "dataset": "fables", "context_length": 256, "embedding_dim": 78, "num_layers": 3,
-                      "num_heads": 3, "init_std": 0.1},
+    "modern": BASE | {"steps": 3600, "learning_rate": 3e-3, "optimizer": "muon", "weight_decay": 0.01,
+                      "decay": "linear", "batch_size": 8, "embedding_dim": 160, "num_heads": 2, "dropout": 0.1,
+                      "init_std": 0.02, "norm": "rms", "qk_norm": True, "activation": "squared_relu",
+                      "no_bias": True, "bigrams": 5000, "token_shift": True},
+    "ladder": BASE | {"steps": 12000, "batch_size": 8, "dataset": "fables", "context_length": 256, "embedding_dim": 78,
+                      "num_layers": 3, "num_heads": 3, "init_std": 0.1},
 }  # fmt: skip
 
 
