@@ -110,8 +110,10 @@ class TransformerLM(nn.Module):
                     weight.div_(math.sqrt(2 * len(self.blocks)))
         if self.bigrams is not None:
             nn.init.zeros_(self.bigrams.weight)
+        largest = 0.5 / math.sqrt(self.config.embedding_dim)  # logits of about 1/2: the first loss is ln V + 1/8
+        nn.init.normal_(self.lm_head.weight, std=min(self.config.init_std, largest))
         if self.config.tied:
-            self.lm_head.weight = self.embedding.weight
+            self.embedding.weight = self.lm_head.weight
 
     def forward(self, token_ids: Tensor, state: list | None = None) -> tuple[Tensor, list]:
         """token_ids (B, T) -> logits (B, T, V) for the token after each, and the state after the last."""

@@ -287,8 +287,8 @@ def test_recall_adds_its_row_to_those_before(monkeypatch, lesson):
     monkeypatch.setattr(recall, "measure", lambda *_: measured)
     monkeypatch.setattr("shared.ladder.rows_before", lambda lessons: [("LSTM, 2 x 128", 6, 99, 0.6, bands)])
     found = run_main(recall, monkeypatch, lesson)["recall"]
-    assert [row[0] for row in found["rows"]] == ["LSTM, 2 x 128", "Transformer, 3 x 78", "floor; chance"]
-    assert list(found["bands"]) == ["Transformer, 3 x 78"]
+    assert [row[0] for row in found["rows"]] == ["LSTM, 2 x 128", "Transformer, 3 x 80", "floor; chance"]
+    assert list(found["bands"]) == ["Transformer, 3 x 80"]
     monkeypatch.setattr("shared.ladder.of_seed", lambda lesson, seed: measured | {"above the floor": seed / 1000})
     found = run_main(recall, monkeypatch, lesson, "--seeds")["recall_seeds"]
     assert [row[0] for row in found["rows"]] == ["RNN", "GRU", "LSTM", "Transformer", "floor; chance"]

@@ -188,6 +188,14 @@ def test_first_loss_is_ln_of_the_vocabulary(positions, norm, post_norm, tied):
         networks.check_first_loss(model, 0.25, length=128)
 
 
+@pytest.mark.parametrize("tied", [False, True])
+@pytest.mark.parametrize(("size", "init_std"), [(96, 0.08), (192, 0.08), (80, 0.1), (160, 0.02), (768, 0.5)])
+def test_no_size_of_the_first_weights_makes_the_first_loss_large(size, init_std, tied):
+    torch.manual_seed(0)
+    model = new_model(65, 128, size, 2, 4, positions="rotary", init_std=init_std, tied=tied)
+    networks.check_first_loss(model, 0.25, length=128)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_tiny_batch_can_be_learnt_by_heart(kind):
     torch.manual_seed(0)
@@ -236,7 +244,7 @@ def test_initialisation():
                                         ((up,), std, xavier[1]), ((down,), std / 4, xavier[1])):  # fmt: skip
             for weight in weights:
                 assert weight.std().item() == pytest.approx(glorot if post_norm else scaled, rel=0.05)
-        assert model.embedding.weight.std().item() == pytest.approx(std, rel=0.05)
+        assert model.embedding.weight.std().item() == pytest.approx(min(std, 1 / 16), rel=0.05)  # tied
         assert not any(weight.any() for name, weight in model.named_parameters() if name.endswith("bias"))
         assert not model.bigrams.weight.any()
 

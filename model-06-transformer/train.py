@@ -65,8 +65,8 @@ PRESETS = {  # "expected": nats per token, around what results/presets.json has
                       "decay": "linear", "batch_size": 8, "embedding_dim": 160, "num_heads": 2, "dropout": 0.1,
                       "init_std": 0.02, "norm": "rms", "qk_norm": True, "activation": "squared_relu",
                       "no_bias": True, "bigrams": 5000, "token_shift": True},
-    "ladder": BASE | {"steps": 12000, "batch_size": 8, "dataset": "fables", "context_length": 256, "embedding_dim": 78,
-                      "num_layers": 3, "num_heads": 3, "init_std": 0.1},
+    "ladder": BASE | {"steps": 16000, "batch_size": 8, "dataset": "fables", "context_length": 256, "embedding_dim": 80,
+                      "num_layers": 3, "init_std": 0.1},
 }  # fmt: skip
 
 
