@@ -248,7 +248,7 @@ def test_what_a_document_says_can_be_typed(document):
     ("model-04-gru", "python train.py --lr", "expected one argument"),
     ("model-04-gru", "python trian.py", "there is no trian.py in model-04-gru"),
     ("model-04-gru", "python experiments/dept.py", "there is no experiments/dept.py"),
-    ("model-04-gru", "python experiments/depth.py --layers 3", "depth.py takes no flags"),
+    ("model-04-gru", "python experiments/epochs.py --layers 3", "epochs.py takes no flags"),
     ("model-04-gru", "python experiments/short_run.py", "short_run.py is no script"),
     ("model-04-gru", "python experiments/presets.py astra-betta", "'astra-betta' is not one of"),
     ("model-04-gru", "python experiments/stateless.py --checkpiont a.pt", "unrecognized arguments"),
