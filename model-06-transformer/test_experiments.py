@@ -258,10 +258,10 @@ def test_cost(monkeypatch, lesson):
     tiny = {"POSITIONS": (4, 9), "AROUND": 2, "READINGS": 1, "CONTEXT": 16}
     monkeypatch.setattr(cost, "PRESETS", {"default": cost.PRESETS["default"] | {"embedding_dim": 16, "num_layers": 2}})
     found = run_main(cost, monkeypatch, lesson, **tiny)["cost"]
-    assert [row[:2] for row in found["rows"]] == [[4, 2 * (12 * 144 + 96)], [9, 2 * (12 * 144 + 216)]]
+    assert [row[:2] for row in found["rows"]] == [[4, 2 * (12 * 256 + 128)], [9, 2 * (12 * 256 + 288)]]
     model = cost.new_model(16)
     _, state = model(torch.zeros(1, 9, dtype=torch.int64))
-    assert cost.megabytes(state) == pytest.approx((2 * 2 * 12 * 9 * 4 + 9 * 8) / 1e6)
+    assert cost.megabytes(state) == pytest.approx((2 * 2 * 16 * 9 * 4 + 9 * 8) / 1e6)
 
 
 def test_presets_writes_what_a_step_costs(monkeypatch, lesson):
@@ -282,7 +282,7 @@ def test_recall_adds_its_row_to_those_before(monkeypatch, lesson):
     recall = load(EXPERIMENTS / "recall.py")
     bands = [{"low": 5, "high": 20, "accuracy": 0.5, "error": 0.1, "points": 9, "chance": 0.1}]
     measured = {"steps": 6, "parameters": 100, "above the floor": 0.5, "floor": 1.0, "loss": 1.5, "bands": bands}
-    model = SimpleNamespace(config=SimpleNamespace(num_layers=3, embedding_dim=78))
+    model = SimpleNamespace(config=SimpleNamespace(num_layers=3, embedding_dim=80))
     monkeypatch.setattr(recall, "load_run", lambda folder, dataset: (model, SimpleNamespace(tokenizer=None)))
     monkeypatch.setattr(recall, "measure", lambda *_: measured)
     monkeypatch.setattr("shared.ladder.rows_before", lambda lessons: [("LSTM, 2 x 128", 6, 99, 0.6, bands)])

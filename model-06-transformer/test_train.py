@@ -223,10 +223,10 @@ def parameters(train, args, vocab_size: int) -> int:
 
 def test_the_default_is_a_plain_gpt(monkeypatch):
     train, args = arguments(monkeypatch)
-    assert (args.positions, args.norm, args.post_norm, args.activation) == ("learned", "layer", False, "gelu")
+    assert (args.positions, args.norm, args.post_norm, args.activation) == ("rotary", "layer", False, "gelu")
     assert not (args.tied or args.no_bias or args.qk_norm or args.bigrams or args.token_shift)
     assert (args.optimizer, args.accumulate, args.compile, args.decay) == ("adamw", 1, False, "cosine")
-    assert parameters(train, args, 65) == 1_829_376
+    assert parameters(train, args, 65) == 1_829_376 - 128 * 192  # no vectors for positions
 
 
 def test_mini_is_of_2017(monkeypatch):
