@@ -421,7 +421,8 @@ def test_the_summary_says_what_ran_where(tmp_path, monkeypatch):
 def test_a_loss_where_the_preset_says_is_evidence(tmp_path, monkeypatch, capsys, loss, as_preset, dataset, ticks):
     events = []
     monkeypatch.setattr(runs, "record", events.append)
-    summary = {"val_loss": loss, "val_bits_per_char": loss / math.log(2), "floor": None, "dataset": dataset, "sample": {"verbatim_share": 0.0}}
+    summary = {"val_loss": loss, "val_bits_per_char": loss / math.log(2), "floor": None, "dataset": dataset,
+               "sample": {"verbatim_share": 0.0}}  # fmt: skip
     args = SimpleNamespace(as_preset=as_preset)
     runs.conclude(tmp_path, tmp_path.parent / LESSON, summary, args, {"expected": (1.9, 1.95)})
     assert events == (["00 expected"] if ticks else [])
