@@ -524,7 +524,10 @@ def draw_minutes(runs: list[Run], path: Path) -> None:
 
 
 def draw_state(runs: list[Run], path: Path) -> None:
-    """The loss of the main presets against the bytes of a text's state: a line from the first token to the largest."""
+    """The loss of the main presets against the bytes of a text's state: a line from the first token to the largest.
+
+    The Transformer's loss is that in sliding windows, the nearest to the others', whose state is carried.
+    """
     fig, axes = figure(10, 4.6, panels=2)
     what = {"shakespeare": ("Tiny Shakespeare, preset default", "bits per character"),
             "fables": ("Fables, preset ladder", "nats per character above the floor")}  # fmt: skip
@@ -532,7 +535,8 @@ def draw_state(runs: list[Run], path: Path) -> None:
         for one in runs:
             if one.summary["dataset"] == corpus and one.preset == preset and (state := state_of(one)):
                 (largest, grows), (name, _, colour) = state, MODELS[number(one.lesson)]
-                value = bits(one) if corpus == "shakespeare" else one.summary["val_loss"] - one.summary["floor"]
+                loss = one.summary.get("val_loss_sliding", one.summary["val_loss"])
+                value = loss / math.log(2) if corpus == "shakespeare" else loss - one.summary["floor"]  # characters
                 ax.plot([grows or largest, largest], [value, value], color=colour, linewidth=3, alpha=0.5)
                 ax.scatter(largest, value, s=210, color=colour, edgecolor="white", zorder=3,
                            label=f"{number(one.lesson)} {name}, {size(largest)}")  # fmt: skip
@@ -542,6 +546,8 @@ def draw_state(runs: list[Run], path: Path) -> None:
         ax.set_xlim(2**2.5, 2**21)
         ax.set_xticks([2**3, 2**8, 2**13, 2**18], ["8 B", "256 B", "8 KiB", "256 KiB"])
         ax.margins(y=0.15)
+        low, high = ax.get_ylim()
+        ax.set_ylim(low, high + 0.5 * (high - low))  # room for the names
         ax.legend(frameon=False, loc="upper right", markerscale=0.6)
         ax.set_title(what[corpus][0], fontsize=12, loc="left")
         ax.set(xlabel="memory of one text: from its first token to the largest", ylabel=what[corpus][1])
