@@ -143,7 +143,7 @@ def describe_loss(result: dict, floor: float | None = None) -> str:
     if result["val_bits_per_char"] is not None:
         line += f", {result['val_bits_per_char']:.4f} bits per character"
         if floor:
-            line += f"; no model can go below {floor / math.log(2):.4f}"
+            line += f"; no model can go below {floor / math.log(2):.4f} bits"
     else:
         line += f", perplexity {result['val_perplexity']:.1f}, {result['val_unknown_share']:.1%} unknown words"
     return line

@@ -25,7 +25,7 @@ SECONDS = 180
 LARGEST = 300_000  # bytes of a notebook
 PATIENCE = 3600  # seconds by the clock that a cell may take, on a machine that does other things beside it
 RESULT = re.compile(r'result_(figure|table)\("([\w-]+)", "(\w+)"')
-PRIVATE = re.compile(r"(?<![\w.])(/(root|work|tmp|home|Users|usr|opt|var|mnt)\b|[A-Z]:\\)")  # paths of a machine
+PRIVATE = re.compile(r"(?<![\w.])(/(root|work|tmp|home|Users|usr|opt|var|mnt|private)\b|[A-Z]:\\)|file://")  # paths
 HOST = rf"(?<![\w-]){re.escape(platform.node())}(?![\w-])" if re.search(r"\d|.{10}", platform.node()) else "(?!)"
 
 
@@ -125,7 +125,7 @@ def small(outputs: list) -> list[dict]:
 def problems(name: str, notebook: dict, size: int) -> list[str]:
     """What must not be committed: too much, and what tells of the machine that built it."""
     found = [f"{name}: {size:,} bytes, more than {LARGEST:,}"] if size > LARGEST else []
-    for cell in notebook["cells"]:
+    for cell in [*notebook["cells"], {"id": "metadata", "source": json.dumps(notebook["metadata"])}]:
         for text in ["".join(cell["source"]), *printed(cell)]:
             if private := PRIVATE.search(text) or re.search(HOST, text):
                 found.append(f"{name}: {cell['id']} tells of this machine: {private[0]}")

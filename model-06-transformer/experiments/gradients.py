@@ -9,8 +9,8 @@ characters earlier, over its norm at d = 0, a mean over 128 stretches, in float6
 block has a way of its own to every distance.
 
 Depth: the loss of all characters, and the norm of its gradient at the stream that goes into each block, over that at
-what comes out of the last. (19) is the start of both: pre-norm N(0, 0.02), post-norm Xavier. Twelve blocks of 96 before
-and after a short training of one seed, at the same rate and with the same warm-up.
+what comes out of the last. Both begin as (19) says, pre-norm with normal weights, post-norm with Xavier's. Twelve
+blocks of 96 before and after a short training of one seed, at the same rate and with the same warm-up.
 
     results/gradients.png          by distance, beside RNN, GRU and LSTM
     results/gradients_depth.png    by depth
