@@ -370,6 +370,22 @@ def test_blocks_are_those_of_pytorch(seed, post_norm, activation, causal, bias):
         assert_same(gradient, other)
 
 
+def test_the_gradient_of_layer_norm_is_the_one_derived():
+    """The diagram below (16), and (21): without what would only shift the input and what would only stretch it."""
+    torch.manual_seed(0)
+    layer = blocks.new_norm(TransformerConfig(7, embedding_dim=6)).double()
+    nn.init.normal_(layer.weight)
+    x, dy = (3 + 2 * torch.randn(2, 5, 6)).double().requires_grad_(), torch.randn(2, 5, 6).double()
+    (gradient,) = torch.autograd.grad((dy * layer(x)).sum(), x)
+    sigma = (x.var(dim=2, correction=0, keepdim=True) + 1e-5).sqrt()
+    x_hat, dx_hat = (x - x.mean(dim=2, keepdim=True)) / sigma, layer.weight * dy
+    shift, stretch = dx_hat.mean(dim=2, keepdim=True), (dx_hat * x_hat).mean(dim=2, keepdim=True)
+    assert_same(gradient, (dx_hat - shift - x_hat * stretch) / sigma)
+    outer = x_hat[..., :, None] * x_hat[..., None, :]
+    jacobian = (torch.eye(6).double() - (1 + outer) / 6) / sigma[..., None]  # (21), of each token its own
+    assert_same(gradient, (jacobian @ dx_hat[..., None])[..., 0])
+
+
 def test_the_gradient_passes_a_pre_norm_block_and_is_scaled_by_a_post_norm_block():
     """(20), (21): with sublayers that add nothing, the one's Jacobian is 1 whatever the size of x; the other's norm
     divides by it at each block."""
