@@ -110,3 +110,55 @@ def test_repetition_by_position():
 def test_largest_jump():
     losses = [2.0] * 20 + [1.5, 4.5] + [1.0] * 10
     assert load(EXPERIMENTS / "stability.py").largest_jump(losses) == pytest.approx(4.5 - (19 * 2.0 + 1.5) / 20)
+
+
+# counting.py
+
+
+def test_strings_of_as_many_b_as_a():
+    counting = load(EXPERIMENTS / "counting.py")
+    a, b, stop, none = counting.A, counting.B, counting.STOP, counting.IGNORED
+    inputs, targets = counting.strings(1, 2)
+    assert inputs.tolist() == [[stop, a, b, stop, stop], [stop, a, a, b, b]]
+    assert targets.tolist() == [[a, b, stop, none, none], [a, a, b, b, stop]]
+    assert counting.height(inputs)[1].tolist() == [0, 1, 2, 1, 0]
+
+
+@pytest.mark.parametrize(("wrong", "expected"), [
+    ([], [True, True]),
+    ([(1, 2)], [True, True]),
+    ([(1, 3)], [True, False]),
+    ([(0, 2), (1, 4)], [False, False]),
+    ([(0, 3)], [True, True]),
+])  # fmt: skip
+def test_right_is_where_all_that_is_certain_is_right(wrong, expected):
+    """Which a is the last cannot be known, and behind the end nothing is asked."""
+    counting = load(EXPERIMENTS / "counting.py")
+    inputs, targets = counting.strings(1, 2)
+    logits = torch.nn.functional.one_hot(targets.clamp(min=0), 3).float()
+    for place in wrong:
+        logits[place] = -logits[place]
+    assert counting.right(logits, inputs, targets) == expected
+
+
+def test_the_first_wrong_string_ends_the_reach():
+    reaches = load(EXPERIMENTS / "counting.py").reaches
+    assert [reaches([True, True]), reaches([True, False, True]), reaches([False, True])] == [2, 1, 0]
+
+
+def test_the_unit_that_counts_is_found():
+    """An LSTM with weights by hand: its fourth cell adds one for each a and takes one away for each b."""
+    counting = load(EXPERIMENTS / "counting.py")
+    torch.manual_seed(0)
+    network, units = counting.Network("LSTM"), counting.UNITS
+    with torch.no_grad():
+        for weight in network.layer.parameters():
+            weight.mul_(0.1)
+        for gate, value in ((0, 50.0), (1, 50.0), (2, 0.0)):  # writes all, keeps all; the candidate
+            for weight in network.layer.parameters():
+                weight[gate * units + 3] = 0.0
+            network.layer.bias_ih_l0[gate * units + 3] = value
+        network.layer.weight_ih_l0[2 * units + 3] = torch.tensor([50.0, -50.0, 0.0])
+    inputs, _ = counting.strings(4, 6)
+    assert counting.counter(network) == 3
+    assert torch.equal(counting.remembered(network, inputs)[:, :, 3], counting.height(inputs).float())
