@@ -114,6 +114,7 @@ def main() -> None:
         trial_step = partial(train_step, trial, make_optimizer(trial, args), loader.typical(), args, device)
         seconds_per_step = settle(args, device, loader.steps_per_epoch, trial_step)
         del trial, trial_step
+        args.warmup = min(args.warmup, -(-args.steps // 10))  # a short run should not spend itself on it
     parameters = sum(parameter.numel() for parameter in model.parameters())
     size = f"{config.num_layers} + {config.num_layers} layer(s) of {config.embedding_dim}"
     say(f"model      encoder-decoder, {size}, {parameters:,} parameters")
