@@ -1,7 +1,9 @@
 """What the experiments change and count, on cases that one can check by hand. Run: pytest model-06-transformer"""
 
+import copy
 import json
 import sys
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,6 +13,7 @@ from torch.nn.functional import cross_entropy
 
 from shared.console import LearnerError
 from shared.data.corpora import Corpus
+from shared.data.fables import RecallPoint
 from shared.data.tokens import Tokens
 from shared.lessons import load
 from shared.tokenizers import CharTokenizer
@@ -173,6 +176,68 @@ def test_attention_maps_draws_and_writes(monkeypatch, lesson):
         assert best[:2] == [found["best"][name]["layer"], found["best"][name]["head"]]
     assert len(list((lesson / "results").glob("*.png"))) == 3
     assert all(loss > 0 for loss in found["losses"])
+
+
+# name_heads.py
+
+
+def test_places_that_are_asked_about():
+    heads = load(EXPERIMENTS / "name_heads.py")
+    point = partial(RecallPoint, answer="owl", candidates=("owl", "fox"))
+    good = [point("hero", 300, distance=20), point("place", 400, distance=120)]
+    bad = [point("pronoun", 300, distance=40), point("hero", 300, distance=19), point("hero", 300, distance=121),
+           point("hero", 255, distance=40)]  # fmt: skip
+    assert heads.places(good + bad, 256) == good
+    many = heads.places([point("hero", 300 + i, distance=40) for i in range(2000)], 256)
+    assert len(many) == 500 and many[1].start - many[0].start == 4
+
+
+def test_weight_on_the_name_by_hand():
+    """One head looks at the first letter, one at the next: of a name 6 characters back, in a window of 16."""
+    heads = load(EXPERIMENTS / "name_heads.py")
+    weights = torch.zeros(2, 1, 2, 16)
+    weights[:, 0, 0, 10] = torch.tensor([1.0, 0.5])
+    weights[:, 0, 1, 11] = 1
+    points = [RecallPoint("hero", start, "owl", ("owl", "fox"), 6) for start in (20, 40)]
+    assert heads.on_the_name(weights, points).tolist() == [[0.75, 0.0]]
+
+
+def test_the_window_ends_before_the_name():
+    heads, short_run = load(EXPERIMENTS / "name_heads.py"), load(EXPERIMENTS / "short_run.py")
+    tokens = tiny_tokens()
+    model = short_run.new_model(tokens, **TINY | {"context_length": 16}).eval()
+    point = RecallPoint("hero", 30, "owl", ("owl", "fox"), 6)
+    expected = model.attention_maps(tokens.val[None, 14:30])[0, :, :, 15]
+    assert torch.equal(heads.weights_before(model, tokens.val, [point])[0], expected)
+
+
+def test_a_head_that_is_taken_out_says_nothing():
+    """Nothing that it looks at or copies matters any more; the other head's does; the model itself stays as it is."""
+    heads, short_run = load(EXPERIMENTS / "name_heads.py"), load(EXPERIMENTS / "short_run.py")
+    tokens = tiny_tokens()
+    model = short_run.new_model(tokens, **TINY | {"num_heads": 2}).eval()
+    before, read = {name: weight.clone() for name, weight in model.state_dict().items()}, tokens.val[None, :8]
+    other = heads.without(model, 1, 0)
+    logits, size = other(read)[0], model.config.embedding_dim // 2
+    for head, same in ((0, True), (1, False)):
+        changed = copy.deepcopy(other)
+        _, _, value = changed.blocks[1].attention.qkv.weight.detach().chunk(3)
+        value[head * size : (head + 1) * size].normal_()
+        assert torch.equal(changed(read)[0], logits) == same
+    assert all(torch.equal(weight, before[name]) for name, weight in model.state_dict().items())
+
+
+# share_of_peak.py
+
+
+def test_operations_by_the_second_are_those_of_a_token_times_tokens(monkeypatch, lesson):
+    share, size = load(EXPERIMENTS / "share_of_peak.py"), (1, 16, 2)
+    found = run_main(share, monkeypatch, lesson, SIDE=256, TIMES=2, NETWORKS={"the default": size})["share_of_peak"]
+    peak, row = (dict(zip(found["columns"], row, strict=True)) for row in found["rows"])
+    assert peak["GFLOP/s"] == pytest.approx(2 * 256**3 / peak["milliseconds"] / 1e6, rel=0.1, abs=1)
+    assert row["GFLOP/s"] == pytest.approx(row["tokens per second"] * row["million operations a token"] / 1e3, abs=1)
+    products = 12 * 16**2 + share.VOCAB_SIZE * 16
+    assert row["million operations a token"] == pytest.approx((6 * products + 12 * 16 * 128) / 1e6)
 
 
 # gradients.py

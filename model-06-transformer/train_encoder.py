@@ -4,9 +4,9 @@
     python train_encoder.py --preset quick      a small one
     python fill.py --text "To be, or not to b_"
 
-The presets are those of train.py, but with rotary positions: with learned ones (--positions learned, as BERT has them)
-the encoder would have to find out first which places are neighbours, and it is told less in a step than a language
-model, one token in seven instead of each.
+The presets are those of train.py, with their rotary positions: with learned ones (--positions learned, as BERT has
+them) the encoder would have to find out first which places are neighbours, and it is told less in a step than a
+language model, one token in seven instead of each.
 
 Its loss is nats per masked token, and beside it stands how often the likeliest token is the right one. Both are
 measured on the validation split in consecutive windows. In each window all places are dealt out to 7 passes (1 /

@@ -36,6 +36,8 @@ def plot_lines(path: Path, lines: dict[str, tuple[Sequence[float], Sequence[floa
                log_y: bool = False) -> None:  # fmt: skip
     """Lines by name, (x values, y values) each; `levels` are drawn as dashed horizontal lines with their name."""
     fig, ax = figure()
+    from matplotlib.ticker import LogFormatter
+
     for (name, (x, y)), colour in zip(lines.items(), COLOURS * 3, strict=False):
         ax.plot(x, y, marker="o" if len(x) < 40 else None, markersize=4, label=name, color=colour)
     for name, level in (levels or {}).items():
@@ -51,6 +53,10 @@ def plot_lines(path: Path, lines: dict[str, tuple[Sequence[float], Sequence[floa
         ax.xaxis.get_major_locator().set_params(integer=True)
     if log_y:
         ax.set_yscale("log")
+        values = [value for _, y in lines.values() for value in y]
+        if max(values) < 100 * min(values):  # numbers as they are, not 2 x 10^1
+            ax.yaxis.set_major_formatter("{x:,g}")
+            ax.yaxis.set_minor_formatter(LogFormatter(labelOnlyBase=False, minor_thresholds=(2, 0.4)))
     ax.set(title=title, xlabel=xlabel, ylabel=ylabel)
     if len(lines) > 1 or not levels:
         ax.legend(frameon=False)

@@ -2,7 +2,7 @@
 
     python experiments/presets.py default                           first
     python experiments/attention_maps.py                            the default's network
-    python experiments/attention_maps.py --checkpoint PATH
+    python experiments/attention_maps.py --checkpoint checkpoints/ladder/best.pt
 
     previous token   the mean weight on the token one place before
     first token      on the first token of the window, whatever it is: a place to rest where nothing is looked for
@@ -18,6 +18,8 @@ predicted from the first one; the losses of both halves say whether the network 
     results/attention_maps.png               all heads over one piece of text
     results/attention_maps_previous.png      the head with the highest score for the previous token, over the same text
     results/attention_maps_induction.png     that with the highest induction score, over a repeated sequence
+
+Those of another run are called by its folder: attention_maps_ladder.png, attention_maps_ladder_previous.png, ...
 """
 
 import argparse
@@ -33,7 +35,7 @@ from shared.files import relative
 from shared.results import Result
 from shared.visualize import plot_attention, save
 
-SEED, WINDOWS, SEQUENCES, SHOWN = 1337, 16, 16, 48
+NAME, SEED, WINDOWS, SEQUENCES, SHOWN = "attention_maps", 1337, 16, 16, 48
 SCORES = ("previous token", "first token", "same token", "induction")
 
 
@@ -122,7 +124,9 @@ def main() -> None:
     maps = model.attention_maps(windows)
     of_sequences = model.attention_maps(sequences)
     scores = text_scores(maps) | repetition_scores(of_sequences)
-    result = Result(LESSON, "attention_maps", ["layer", "head", *SCORES], SEED)
+    folder = args.checkpoint.resolve().parent.name
+    name = NAME if folder == "checkpoints" else f"{NAME}_{folder}"
+    result = Result(LESSON, name, ["layer", "head", *SCORES], SEED)
     best = {}
     for layer in range(maps.shape[1]):
         for head in range(maps.shape[2]):
