@@ -162,14 +162,16 @@ def test_half_losses_are_of_what_can_be_known():
     assert maps.half_losses(model, token_ids) == pytest.approx((torch.tensor(5.0).log().item(), 0.0), abs=1e-6)
 
 
-def test_attention_maps_draws_and_writes(monkeypatch, lesson):
+@pytest.mark.parametrize(("checkpoint", "name"), [("checkpoints/any.pt", "attention_maps"),
+                                                  ("checkpoints/ladder/best.pt", "attention_maps_ladder")])  # fmt: skip
+def test_attention_maps_draws_and_writes(monkeypatch, lesson, checkpoint, name):
     maps, short_run = load(EXPERIMENTS / "attention_maps.py"), load(EXPERIMENTS / "short_run.py")
     tokens = tiny_tokens()
     model = short_run.new_model(tokens, **TINY | {"context_length": 16})
     for weight in model.blocks.parameters():
         torch.nn.init.normal_(weight)  # else all heads look about evenly
     monkeypatch.setattr(maps, "load_any", lambda checkpoint: (model.eval(), tokens.tokenizer, tokens.val))
-    found = run_main(maps, monkeypatch, lesson, "--checkpoint", "any.pt")["attention_maps"]
+    found = run_main(maps, monkeypatch, lesson, "--checkpoint", checkpoint)[name]
     assert [row[:2] for row in found["rows"]] == [[1, 1], [1, 2], [2, 1], [2, 2], ["even", None]]
     for column, name in enumerate(maps.SCORES, start=2):
         best = max(found["rows"][:-1], key=lambda row: row[column])
@@ -237,7 +239,7 @@ def test_operations_by_the_second_are_those_of_a_token_times_tokens(monkeypatch,
     assert peak["GFLOP/s"] == pytest.approx(2 * 256**3 / peak["milliseconds"] / 1e6, rel=0.1, abs=1)
     assert row["GFLOP/s"] == pytest.approx(row["tokens per second"] * row["million operations a token"] / 1e3, abs=1)
     products = 12 * 16**2 + share.VOCAB_SIZE * 16
-    assert row["million operations a token"] == pytest.approx((6 * products + 12 * 16 * 128) / 1e6)
+    assert row["million operations a token"] == pytest.approx((6 * products + 12 * 16 * 128) / 1e6, rel=0.01)
 
 
 # gradients.py
