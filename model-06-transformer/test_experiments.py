@@ -195,11 +195,11 @@ def test_places_that_are_asked_about():
 
 
 def test_weight_on_the_name_by_hand():
-    """One head looks at the first letter, one at the next: of a name 6 characters back, in a window of 16."""
+    """A name of three letters 6 characters back, in a window of 16: one head looks at it, one at what stands behind."""
     heads = load(EXPERIMENTS / "name_heads.py")
     weights = torch.zeros(2, 1, 2, 16)
-    weights[:, 0, 0, 10] = torch.tensor([1.0, 0.5])
-    weights[:, 0, 1, 11] = 1
+    weights[0, 0, 0, 10], weights[1, 0, 0, 12], weights[1, 0, 0, 9] = 1.0, 0.5, 0.5
+    weights[:, 0, 1, 13] = 1
     points = [RecallPoint("hero", start, "owl", ("owl", "fox"), 6) for start in (20, 40)]
     assert heads.on_the_name(weights, points).tolist() == [[0.75, 0.0]]
 

@@ -1,6 +1,6 @@
 """Who can count? As many b as there were a, then a full stop: RNN, GRU and LSTM on short strings, then on longer ones.
 
-    python experiments/counting.py                  about 8 minutes on one core
+    python experiments/counting.py                  about 4 minutes on one core
     python experiments/counting.py --steps 300      shorter trainings
 
 The strings are a^n b^n . for n = 1 to 30, all at once in each step (Weiss et al. 2018, section 5, with larger n). One

@@ -1,11 +1,11 @@
 """Which head knows the name? What each head of the ladder's network looks at, and what is recalled without it.
 
     python experiments/presets.py ladder        first
-    python experiments/name_heads.py            about 8 minutes on one core
+    python experiments/name_heads.py            about 2 minutes on one core
 
-Where a hero, an object or a place must come again, 20 to 120 characters after it was last named: the mean weight that
-each head puts on that name's first letter, asked by the character before the place. A head that looks at all of its
-window alike has "even". Then the causal question: that one head's share of the block's output is set to 0, nothing is
+Where a hero, an object or a place must come again, 20 to 120 characters after it was last named: how much of its weight
+each head puts on the letters of that name, there where it stood last; a mean over such places, of the weights of the
+character before them. A head that looks at all of its window alike has "even". Then the causal question: that one head's share of the block's output is set to 0, nothing is
 trained again, and shared/recall.py asks as ever, over the first part of the validation split. A head that matters for
 memory takes recall with it; one that only looks does not.
 
@@ -47,9 +47,12 @@ def weights_before(model, token_ids: Tensor, points: list[RecallPoint]) -> Tenso
 
 
 def on_the_name(weights: Tensor, points: list[RecallPoint]) -> Tensor:
-    """(layers, heads): the mean weight on the first letter of the name where it stood last."""
-    length = weights.shape[-1]
-    return torch.stack([row[..., length - point.distance] for row, point in zip(weights, points, strict=True)]).mean(0)
+    """(layers, heads): the mean weight on the letters of the name where it stood last."""
+    found = []
+    for row, point in zip(weights, points, strict=True):
+        start = row.shape[-1] - point.distance
+        found.append(row[..., start : start + len(point.answer)].sum(dim=-1))
+    return torch.stack(found).mean(dim=0)
 
 
 @torch.no_grad()
@@ -85,7 +88,8 @@ def main() -> None:
             bands_of[f"{layer + 1}.{head + 1}"] = row
             say(f"without head {head + 1} of layer {layer + 1}: {', '.join(row)}")
             result.add(layer + 1, head + 1, scores[layer, head].item(), *row)
-    result.add("even", None, 1 / model.config.context_length, *[None for _ in SHOWN_BANDS])
+    even = on_the_name(torch.full_like(weights[:, :1, :1], 1 / model.config.context_length), asked).item()
+    result.add("even", None, even, *[None for _ in SHOWN_BANDS])
     result.add("all heads as they are", None, None, *recalled(model))
     layer, head = divmod(int(scores.argmax()), scores.shape[1])
     window = text[asked[0].start - weights.shape[-1] : asked[0].start]
