@@ -5,9 +5,9 @@
 
 Where a hero, an object or a place must come again, 20 to 120 characters after it was last named: how much of its weight
 each head puts on the letters of that name, there where it stood last; a mean over such places, of the weights of the
-character before them. A head that looks at all of its window alike has "even". Then the causal question: that one head's share of the block's output is set to 0, nothing is
-trained again, and shared/recall.py asks as ever, over the first part of the validation split. A head that matters for
-memory takes recall with it; one that only looks does not.
+character before them. A head that looks at all of its window alike has "even". Then the causal question: that one
+head's share of the block's output is set to 0, nothing is trained again, and shared/recall.py asks as ever, over the
+first part of the validation split. A head that matters for memory takes recall with it; one that only looks does not.
 
 The figure: what the head with the largest weight looks at, before the first such place; and the mean of all heads.
 """
