@@ -90,7 +90,7 @@ def main() -> None:
             result.add(layer + 1, head + 1, scores[layer, head].item(), *row)
     even = on_the_name(torch.full_like(weights[:, :1, :1], 1 / model.config.context_length), asked).item()
     result.add("even", None, even, *[None for _ in SHOWN_BANDS])
-    result.add("all heads as they are", None, None, *recalled(model))
+    result.add("every head", None, None, *recalled(model))
     layer, head = divmod(int(scores.argmax()), scores.shape[1])
     window = text[asked[0].start - weights.shape[-1] : asked[0].start]
     plot_text_heatmap(result.path(".png"), window, {
