@@ -257,6 +257,8 @@ def test_a_run_leaves_its_folder_and_can_be_used(tmp_path, monkeypatch, capsys):
     translators.check_a_run_leaves_its_folder_and_can_be_used(
         train, script, evaluate, tmp_path, monkeypatch, capsys, *SMALL
     )
+    summary = json.loads((tmp_path / "summary.json").read_text(encoding="utf-8"))
+    assert summary["settings"]["warmup"] == 2  # 5 were asked for; a tenth of 12 steps
     monkeypatch.setattr(sys, "argv", ["translate.py", "s1", "--checkpoint", str(tmp_path / "best.pt"), "--head", "3"])
     with pytest.raises(LearnerError, match="--head 3: this model has 2"):
         script.main()
