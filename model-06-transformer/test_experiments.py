@@ -242,6 +242,25 @@ def test_operations_by_the_second_are_those_of_a_token_times_tokens(monkeypatch,
     assert row["million operations a token"] == pytest.approx((6 * products + 12 * 16 * 128) / 1e6, rel=0.01)
 
 
+# compiled.py
+
+
+def test_steps_are_timed_in_turn_and_compiling_apart(monkeypatch, lesson):
+    """Time is what a clock of our own says: 10 seconds for the step that compiles, then 4 as it is and 2 compiled."""
+    module, tokens = load(EXPERIMENTS / "compiled.py"), tiny_tokens()
+    spent, order = iter([10_000.0] + 4 * [4.0, 2.0]), []
+
+    def milliseconds(work):
+        order.append(work())  # the training loss, so the steps do train
+        return next(spent)
+
+    found = run_main(module, monkeypatch, lesson, PAIRS=2, NETWORKS={"tiny": TINY}, milliseconds=milliseconds,
+                     compiled=lambda model, device: model, shakespeare=lambda: tokens,
+                     choose_precision=lambda *_: "float32")["compiled"]  # fmt: skip
+    assert found["rows"] == [["tiny", "float32", 4.0, 2.0, 0.5, 10.0, 5000]]
+    assert len(order) == 9 and order[0] > order[-1] > 0
+
+
 # gradients.py
 
 

@@ -5,9 +5,10 @@
 
 Where a hero, an object or a place must come again, 20 to 120 characters after it was last named: how much of its weight
 each head puts on the letters of that name, there where it stood last; a mean over such places, of the weights of the
-character before them. A head that looks at all of its window alike has "even". Then the causal question: that one
-head's share of the block's output is set to 0, nothing is trained again, and shared/recall.py asks as ever, over the
-first part of the validation split. A head that matters for memory takes recall with it; one that only looks does not.
+character before them; and on what was written last, which says what kind of name must come. A head that looks at all of
+its window alike has "even". Then the causal question: that one head's share of the block's output is set to 0, nothing
+is trained again, and shared/recall.py asks as ever, over the first part of the validation split. A head that matters
+for memory takes recall with it; one that only looks does not.
 
 The figure: what the head with the largest weight looks at, before the first such place; and the mean of all heads.
 """
@@ -26,6 +27,7 @@ from shared.results import Result
 from shared.visualize import plot_text_heatmap
 
 SEED, KINDS, NEAREST, FURTHEST, ASKED, BATCH = 1337, ("hero", "object", "place"), 20, 120, 512, 32
+LAST = 12  # characters: two or three words
 SHOWN_BANDS = ((20, 40), (40, 80), (80, 160))
 
 
@@ -73,9 +75,15 @@ def main() -> None:
     text, points = tokens.corpus.val[: args.characters], tokens.corpus.points["val"]
     asked = places(points, model.config.context_length)
     weights = weights_before(model.eval(), tokens.val, asked)
-    scores = on_the_name(weights, asked)
+    scores, near = on_the_name(weights, asked), weights[..., -LAST:].sum(dim=-1).mean(dim=0)
     read = [point for point in points if point.start + len(point.answer) <= len(text)]
-    columns = ["layer", "head", "weight on the name", *[f"without it {low}-{high}" for low, high in SHOWN_BANDS]]
+    columns = [
+        "layer",
+        "head",
+        "weight on the name",
+        f"on the last {LAST} characters",
+        *[f"without it {low}-{high}" for low, high in SHOWN_BANDS],
+    ]
     result, bands_of = Result(LESSON, "name_heads", columns, SEED), {}
 
     def recalled(network) -> list[str]:
@@ -87,10 +95,10 @@ def main() -> None:
             row = recalled(without(model, layer, head))
             bands_of[f"{layer + 1}.{head + 1}"] = row
             say(f"without head {head + 1} of layer {layer + 1}: {', '.join(row)}")
-            result.add(layer + 1, head + 1, scores[layer, head].item(), *row)
+            result.add(layer + 1, head + 1, scores[layer, head].item(), near[layer, head].item(), *row)
     even = on_the_name(torch.full_like(weights[:, :1, :1], 1 / model.config.context_length), asked).item()
-    result.add("even", None, even, *[None for _ in SHOWN_BANDS])
-    result.add("every head", None, None, *recalled(model))
+    result.add("even", None, even, LAST / model.config.context_length, *[None for _ in SHOWN_BANDS])
+    result.add("every head", None, None, None, *recalled(model))
     layer, head = divmod(int(scores.argmax()), scores.shape[1])
     window = text[asked[0].start - weights.shape[-1] : asked[0].start]
     plot_text_heatmap(result.path(".png"), window, {
