@@ -17,6 +17,7 @@ from shared.runs import machine
 from shared.tests import translators
 from shared.tests.networks import random_ids
 from shared.tests.translators import VOCAB
+from shared.translation import Translation, translate
 from shared.translation_runs import Trained
 
 FOLDER = Path(__file__).resolve().parent
@@ -359,3 +360,48 @@ def test_the_transformer_stands_beside_the_gru(tmp_path, monkeypatch, capsys):
         assert found["rows"][0] == gru["rows"][0] and found["rows"][1][0] == "Transformer"
         assert found["rows"][1][-3:] == [21.5, 21.0, 22.0] and [run["bleu"] for run in found["runs"]] == [21.0, 22.0]
         assert found["signature"] == "signature" and found["budget"] == 2.0
+
+
+def test_each_head_is_looked_at_alone_and_lesson_04_stands_beside(tmp_path, monkeypatch, capsys):
+    experiment, run = load(FOLDER / "experiments" / "grammar.py"), tmp_path / "run"
+    translators.run(train, monkeypatch, "--steps", "3", *SMALL, "--out", run)
+    model, languages, checkpoint = script.load(run / "best.pt")
+    found = experiment.looks(model, languages, ["s1 s2 s3"])
+    assert sorted(found) == [(0, 0), (0, 1)]
+    first, second = (found[0, head][0].weights for head in (0, 1))
+    assert not torch.equal(first, second)
+    torch.testing.assert_close(first.sum(dim=1), torch.ones(len(first)))
+    model.shown = 0, None
+    assert torch.allclose((first + second) / 2, translate(model, languages, ["s1 s2 s3"])[0].weights, atol=1e-6)
+
+    lesson, before = tmp_path / "model-00-tiny", tmp_path / "length.json"
+    lesson.mkdir()
+    columns = ["decoder", "source words", "sentences", "exact match"]
+    rows = [["with attention", "1 to 5", 9, 0.75], ["with attention", "all", 9, 0.5],
+            ["one fixed vector", "all", 9, 0.1]]  # fmt: skip
+    before.write_text(json.dumps({"columns": columns, "rows": rows}), encoding="utf-8")
+    for name, value in {"LESSON": lesson, "OTHER": before, "load_pairs": lambda _: translators.made_pairs(),
+                        "load": lambda _: (model, languages, checkpoint | {"dataset": "grammar"}),
+                        "translate": right_at_once}.items():  # fmt: skip
+        monkeypatch.setattr(experiment, name, value)
+    monkeypatch.setattr(experiment, "outputs_of", lambda model, languages, pairs: right_at_once(
+        model, languages, [source for source, _ in pairs]))  # fmt: skip
+    monkeypatch.setattr(experiment, "WORDS", (2, 6))
+    monkeypatch.setattr(sys, "argv", ["experiments/grammar.py"])
+    experiment.main()
+    table, heads = (json.loads((lesson / "results" / f"translation_{name}.json").read_text(encoding="utf-8"))
+                    for name in ("grammar", "heads"))  # fmt: skip
+    assert [row[2:] for row in table["rows"]] == [[0.75, 1.0], [None, 1.0], [0.5, 1.0]]
+    assert heads["rows"] == [[1, 1, 0.5], [1, 2, 0.5]] and (lesson / "results" / "translation_heads.png").exists()
+
+
+def right_at_once(model, languages, sentences: list[str]) -> list[Translation]:
+    """What made_pairs() asks for, all of it seen from two places alike."""
+    answers, found = dict(translators.made_pairs().test), []
+    for sentence in sentences:
+        words = sentence.split()
+        weights = torch.zeros(len(words) + 1, len(words) + 1)
+        weights[:, :2] = 0.5
+        target = [*answers[sentence].split(), "<end>"]
+        found.append(Translation(answers[sentence], [*words, "<end>"], target, weights, []))
+    return found
