@@ -1,6 +1,6 @@
 """What does each part do? One part taken away, or put in, at a time; all else stays as it is.
 
-    python experiments/ablations.py                 all rows, each a short run
+    python experiments/ablations.py                 all rows, each two short runs: about an hour on one core
     python experiments/ablations.py parts norms     some of the groups: parts, norms, positions, more
 
     parts       what attention and blocks are made of: the scale of the scores, heads, residual connections, norms,
