@@ -133,7 +133,7 @@ def main() -> None:
             raise LearnerError(f"no group is called {name!r}:{nearest(name, GROUPS)}")
     tokens, shown = shakespeare(), []
     columns = ["changed", "parameters", *[f"loss, nats, rate {rate:g}" for rate in RATES], "the better one"]
-    result = Result(LESSON, "ablations", [*columns, f"in windows {LONGER} times as long"], 1337)
+    result = Result(LESSON, "ablations", [*columns, f"{LONGER} times the window"], 1337)
     for group in args.groups or GROUPS:
         for name, (changes, change_model) in GROUPS[group].items():
             model, found, beyond = None, [], {}
