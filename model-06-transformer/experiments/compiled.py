@@ -1,6 +1,6 @@
 """What does torch.compile save? A training step as it is and compiled, in turn, and how long compiling takes.
 
-    python experiments/compiled.py          about three minutes; while nothing else runs, and with a C++ compiler
+    python experiments/compiled.py          about two minutes; while nothing else runs, and with a C++ compiler
 
 Forward, loss, backward and the optimiser's step of three presets on a batch of Shakespeare, in the precision that
 train.py would choose; medians of 20 pairs. Compiling happens in the first step; after how many steps it has paid for
@@ -27,7 +27,6 @@ NETWORKS = {  # name -> what it changes of the settings of short_run.py
     "quick": {},
     "default": PRESETS["default"],
     "modern": PRESETS["modern"],
-    "modern, batches of 32": PRESETS["modern"] | {"batch_size": 32},
 }
 
 
