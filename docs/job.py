@@ -189,7 +189,12 @@ def rule_of(command: Command) -> dict:
 def copy_to(copy: Path) -> None:
     """What a clone would hold, with what is not committed yet; and the learner's work, which is the solutions."""
     listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    names = subprocess.run(listed, cwd=ROOT, check=True, capture_output=True).stdout.decode("utf-8").split("\0")
+    found = subprocess.run(listed, cwd=ROOT, capture_output=True)
+    if found.returncode:
+        from shared.console import LearnerError
+
+        raise LearnerError("docs/job.py copies what Git knows of: run it in a clone of the repository")
+    names = found.stdout.decode("utf-8").split("\0")
     for name in names:
         if (ROOT / name).is_file():
             (copy / name).parent.mkdir(parents=True, exist_ok=True)
