@@ -191,9 +191,7 @@ def copy_to(copy: Path) -> None:
     listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     found = subprocess.run(listed, cwd=ROOT, capture_output=True)
     if found.returncode:
-        from shared.console import LearnerError
-
-        raise LearnerError("docs/job.py copies what Git knows of: run it in a clone of the repository")
+        sys.exit("error: docs/job.py copies what Git knows of: run it in a clone of the repository")
     names = found.stdout.decode("utf-8").split("\0")
     for name in names:
         if (ROOT / name).is_file():
