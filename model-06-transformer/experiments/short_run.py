@@ -7,6 +7,7 @@ experiment names what it changes, and nothing else differs. No experiment by its
 import math
 import sys
 from argparse import Namespace
+from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
 
@@ -32,9 +33,9 @@ SETTINGS |= PRESETS["quick"]
 CPU = torch.device("cpu")
 
 
-def shakespeare() -> Tokens:
-    """The corpus, its tokenizer, the token ids of both splits."""
-    corpus = load_corpus("shakespeare")
+def shakespeare(name: str = "shakespeare") -> Tokens:
+    """The corpus, its tokenizer, the token ids of both splits; or those of another corpus, in characters, too."""
+    corpus = load_corpus(name)
     tokenizer = train_tokenizer("char", corpus.train, also=corpus.val)
     return Tokens(corpus, tokenizer, *(torch.tensor(tokenizer.encode(text)) for text in (corpus.train, corpus.val)))
 
@@ -62,8 +63,11 @@ def new_model(tokens: Tokens, **changes) -> TransformerLM:
     return TransformerLM(TransformerConfig(tokens.tokenizer.vocab_size, **{name: settings[name] for name in names}))
 
 
-def train(model: TransformerLM, tokens: Tokens, **changes) -> list[float]:
-    """A short run on random windows; returns the training loss of every step (nats per token)."""
+def train(model: TransformerLM, tokens: Tokens, after_step: Callable[[int], None] | None = None, **changes):
+    """A short run on random windows; returns the training loss of every step (nats per token), a list.
+
+    after_step(steps so far) is called after each, if given.
+    """
     args = Namespace(**SETTINGS | changes)
     loader = RandomWindows(tokens.train, args.batch_size, args.context_length, args.seed)
     optimizer, losses = make_optimizer(model, args), []
@@ -72,6 +76,8 @@ def train(model: TransformerLM, tokens: Tokens, **changes) -> list[float]:
         for group in optimizer.param_groups:
             group["lr"] = group.setdefault("initial_lr", group["lr"]) * share_of_rate(step, args)
         losses.append(train_step(model, optimizer, next(loader), 1, args.clip, args.label_smoothing, CPU, "float32"))
+        if after_step:
+            after_step(len(losses))
         if not math.isfinite(losses[-1]):
             break
     say(f"trained {len(losses)} steps, the last at {losses[-1]:.3f} nats")
