@@ -16,6 +16,7 @@ from shared.data.corpora import Corpus
 from shared.data.fables import RecallPoint
 from shared.data.tokens import Tokens
 from shared.lessons import load
+from shared.presets import keep_summary
 from shared.tokenizers import CharTokenizer
 
 EXPERIMENTS = Path(__file__).resolve().parent / "experiments"
@@ -353,14 +354,12 @@ def test_cost(monkeypatch, lesson):
 def test_presets_writes_what_a_step_costs(monkeypatch, lesson):
     presets = load(EXPERIMENTS / "presets.py")
     about = {"parameters": 7, "val_loss_sliding": 1.5, "tokens_seen": 60, "device": "cpu", "precision": "float32"}
-    (lesson / "checkpoints" / "quick").mkdir(parents=True)
-    text = json.dumps(summary(**about))
-    (lesson / "checkpoints" / "quick" / "summary.json").write_text(text, encoding="utf-8")
+    keep_summary(lesson, "quick", summary(**about, processor="a chip"))
     monkeypatch.setattr(presets, "LESSON", lesson)
     presets.write_costs()
     found = json.loads((lesson / "results" / "preset_cost.json").read_text(encoding="utf-8"))
     steps = presets.PRESETS["quick"]["steps"]
-    assert found["rows"] == [["quick", 7, 1.5, 10, 2.0, steps, found["rows"][0][6], "cpu", 1, "float32"]]
+    assert found["rows"] == [["quick", 7, 1.5, 10, 2.0, steps, found["rows"][0][6], "cpu", 1, "float32", "a chip"]]
     assert set(presets.USUAL) < set(presets.PRESETS)
 
 
@@ -379,3 +378,63 @@ def test_recall_adds_its_row_to_those_before(monkeypatch, lesson):
     found = run_main(recall, monkeypatch, lesson, "--seeds")["recall_seeds"]
     assert [row[0] for row in found["rows"]] == ["RNN", "GRU", "LSTM", "Transformer", "floor; chance"]
     assert found["rows"][3][4] == "1.3370 to 1.3390"
+
+
+# overtake.py
+
+
+@pytest.fixture
+def overtake():
+    return load(EXPERIMENTS / "overtake.py")
+
+
+def test_the_text_is_a_part_of_the_corpus_or_goes_on_where_it_ends(overtake):
+    whole, part, more = (overtake.corpus("fables", share).train for share in (1, 1 / 16, 1.02))
+    assert len(part) == round(len(whole) / 16) and torch.equal(part, whole[: len(part)])
+    assert len(more) >= 1.02 * len(whole) and torch.equal(more[: len(whole)], whole)
+
+
+@pytest.mark.parametrize("size", ["small", "medium", "large"])
+def test_both_networks_are_of_one_size(overtake, size, monkeypatch):
+    monkeypatch.setattr(overtake, "corpus", lambda name, share: tiny_tokens()._replace(val=tiny_tokens().val[:50]))
+    lstm, ours = (overtake.train_one(kind, "shakespeare", 1, size, 1)["parameters"] for kind in overtake.ALIKE)
+    assert lstm == pytest.approx(ours, rel=0.05)
+
+
+def test_pairs_that_are_finished_stand_in_the_table_and_are_not_done_again(overtake, monkeypatch, lesson, capsys):
+    done = []
+
+    def found(kind, name, share, size, steps) -> dict:
+        done.append(kind)
+        curve = [[1, 3.0], [2, 2.0 if kind == "LSTM" else 2.25], [3, 2.5]]  # the best is not the last
+        return {"curve": curve, "seconds": 60.0, "parameters": 10, "characters": 100 * share,
+                "floor": 0.5 if name == "fables" else None}  # fmt: skip
+
+    results = run_main(overtake, monkeypatch, lesson, "text", "--steps", "3", train_one=found)["overtake"]
+    assert [row[1] for row in results["rows"]] == [12.5, 25, 50, 100]
+    assert [row[5:8] for row in results["rows"]] == [[2.0, 2.25, "+0.2500"]] * 4 and len(done) == 8
+    results = run_main(overtake, monkeypatch, lesson, "fables", "--steps", "3", train_one=found)["overtake"]
+    assert [row[5] for row in results["rows"]] == [2.0] * 4 + [1.5] * 4 and len(done) == 16
+    assert results["minutes"] == 16 and (lesson / "results" / "overtake.png").stat().st_size > 1000
+    with pytest.raises(LearnerError, match="did you mean text"):
+        run_main(overtake, monkeypatch, lesson, "texts")
+
+
+# budgets.py
+
+
+def test_budgets_keeps_the_rows_of_other_budgets_and_on_what_they_were_made(monkeypatch, lesson):
+    budgets = load(EXPERIMENTS / "budgets.py")
+
+    def train(budget, seed) -> dict:
+        about = {"parameters": 7, "val_loss": seed / 1000, "val_loss_sliding": 1.5, "precision": "float32"}
+        return summary(**about, wall=60.0, processor="a chip" if budget == "75 s" else "another")
+
+    monkeypatch.setattr(budgets, "train", train)
+    run_main(budgets, monkeypatch, lesson, "75 s", "--seeds", "3")
+    found = run_main(budgets, monkeypatch, lesson, "20 s")["budgets"]
+    assert [row[0] for row in found["rows"]] == ["20 s", "75 s"]  # in order of time
+    assert found["rows"][1][5:8] == [1.338, "1.3370 to 1.3390", "1.3370, 1.3380, 1.3390"]
+    assert found["processor"] == "another and a chip" and found["minutes"] == 4
+    with pytest.raises(LearnerError, match="did you mean 75 s"):
+        run_main(budgets, monkeypatch, lesson, "75")

@@ -65,8 +65,16 @@ def tabulate(lesson: Path, presets: dict[str, dict], description: str, usual: It
     rows |= {row[0]: row for row in result.rows}
     result.rows = [rows[name] for name in presets if name in rows]
     minutes = sum(float(row[COLUMNS.index("minutes")]) for row in result.rows)
-    result.save(minutes=round(minutes, 2), threads=None)  # of all rows, whenever they were made; each has its threads
+    machines = processors(lesson / "results" / "summaries" / f"{row[0]}.json" for row in result.rows)
+    # of all rows, whenever they were made; each has its threads
+    result.save(minutes=round(minutes, 2), threads=None, processor=machines)
     return names
+
+
+def processors(summaries: Iterable[Path]) -> str:
+    """On what the runs of these summary.json were made, each machine once."""
+    found = [json.loads(path.read_text(encoding="utf-8")).get("processor") for path in summaries if path.exists()]
+    return " and ".join(dict.fromkeys(filter(None, found)))
 
 
 def row_of(name: str, preset: dict, summary: dict) -> list:

@@ -60,7 +60,7 @@ def main() -> None:
             raise LearnerError(f"no budget {budget!r}:{nearest(budget, BUDGETS)}")
     columns = ["budget", "seconds by the clock, at most", "parameters", "steps", "ms per step",
                "validation loss, nats", "lowest to highest", "of each seed", "in sliding windows", "threads",
-               "precision"]  # fmt: skip
+               "precision", "processor"]  # fmt: skip
     result, before = Result(LESSON, "budgets", columns, SEED), {}
     for budget in args.budgets or BUDGETS:
         runs = [train(budget, SEED + i) for i in range(args.seeds)]
@@ -69,12 +69,17 @@ def main() -> None:
                    1000 * runs[0]["train_seconds"] / runs[0]["steps"], statistics.mean(losses),
                    f"{min(losses):.4f} to {max(losses):.4f}", ", ".join(f"{loss:.4f}" for loss in losses),
                    statistics.mean(summary["val_loss_sliding"] for summary in runs), runs[0]["threads"],
-                   runs[0]["precision"])  # fmt: skip
+                   runs[0]["precision"], runs[0]["processor"])  # fmt: skip
     if result.path().exists():
-        before = {row[0]: row for row in json.loads(result.path().read_text(encoding="utf-8"))["rows"]}
+        found = json.loads(result.path().read_text(encoding="utf-8"))
+        for row in found["rows"]:
+            named = found | dict(zip(found["columns"], row, strict=True))
+            before[row[0]] = [named[column] for column in columns]
     before |= {row[0]: row for row in result.rows}
     result.rows = [before[budget] for budget in BUDGETS if budget in before]
-    result.save(threads=None, flags=BUDGETS)
+    minutes = sum(row[1] * (1 + row[7].count(",")) for row in result.rows) / 60  # of all rows, whenever they were made
+    machines = " and ".join(dict.fromkeys(row[-1] for row in result.rows))
+    result.save(minutes=round(minutes, 2), threads=None, processor=machines, flags=BUDGETS)
 
 
 if __name__ == "__main__":
