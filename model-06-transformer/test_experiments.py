@@ -388,15 +388,18 @@ def overtake():
     return load(EXPERIMENTS / "overtake.py")
 
 
-def test_the_text_is_a_part_of_the_corpus_or_goes_on_where_it_ends(overtake):
-    whole, part, more = (overtake.corpus("fables", share).train for share in (1, 1 / 16, 1.02))
-    assert len(part) == round(len(whole) / 16) and torch.equal(part, whole[: len(part)])
-    assert len(more) >= 1.02 * len(whole) and torch.equal(more[: len(whole)], whole)
+def test_the_text_is_a_part_of_the_corpus(overtake, monkeypatch):
+    tokens = tiny_tokens()._replace(val=tiny_tokens().val[:50])
+    monkeypatch.setattr(overtake.transformer, "shakespeare", lambda name: tokens)
+    found = overtake.train_one("Transformer", "shakespeare", 1 / 4, "small", 3)
+    assert found["characters"] == 1500 / 4 and found["read"] == 3 * 2048
+    assert [step for step, _ in found["curve"]] == [1, 2, 3] and overtake.lowest(found) < found["curve"][0][1]
 
 
 @pytest.mark.parametrize("size", ["small", "medium", "large"])
 def test_both_networks_are_of_one_size(overtake, size, monkeypatch):
-    monkeypatch.setattr(overtake, "corpus", lambda name, share: tiny_tokens()._replace(val=tiny_tokens().val[:50]))
+    tokens = tiny_tokens()._replace(val=tiny_tokens().val[:50])
+    monkeypatch.setattr(overtake.transformer, "shakespeare", lambda name: tokens)
     lstm, ours = (overtake.train_one(kind, "shakespeare", 1, size, 1)["parameters"] for kind in overtake.ALIKE)
     assert lstm == pytest.approx(ours, rel=0.05)
 
@@ -407,14 +410,15 @@ def test_pairs_that_are_finished_stand_in_the_table_and_are_not_done_again(overt
     def found(kind, name, share, size, steps) -> dict:
         done.append(kind)
         curve = [[1, 3.0], [2, 2.0 if kind == "LSTM" else 2.25], [3, 2.5]]  # the best is not the last
-        return {"curve": curve, "seconds": 60.0, "parameters": 10, "characters": 100 * share,
+        return {"curve": curve, "seconds": 60.0, "parameters": 10, "characters": 100 * share, "read": steps,
                 "floor": 0.5 if name == "fables" else None}  # fmt: skip
 
-    results = run_main(overtake, monkeypatch, lesson, "text", "--steps", "3", train_one=found)["overtake"]
+    results = run_main(overtake, monkeypatch, lesson, "text", "--factor", "0.01", train_one=found)["overtake"]
     assert [row[1] for row in results["rows"]] == [12.5, 25, 50, 100]
     assert [row[5:8] for row in results["rows"]] == [[2.0, 2.25, "+0.2500"]] * 4 and len(done) == 8
-    results = run_main(overtake, monkeypatch, lesson, "fables", "--steps", "3", train_one=found)["overtake"]
+    results = run_main(overtake, monkeypatch, lesson, "reading", "--factor", "0.01", train_one=found)["overtake"]
     assert [row[5] for row in results["rows"]] == [2.0] * 4 + [1.5] * 4 and len(done) == 16
+    assert [row[2] for row in results["rows"]] == [15] * 4 + [10, 20, 40, 80]
     assert results["minutes"] == 16 and (lesson / "results" / "overtake.png").stat().st_size > 1000
     with pytest.raises(LearnerError, match="did you mean text"):
         run_main(overtake, monkeypatch, lesson, "texts")
