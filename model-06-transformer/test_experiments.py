@@ -334,7 +334,8 @@ def test_context_trains_what_is_missing_with_equally_many_characters(monkeypatch
     usual = context.LADDER["batch_size"]
     for command, batch in zip(commands, (4 * usual, usual), strict=True):
         assert command[command.index("--batch-size") + 1] == str(batch) and command[command.index("--steps") + 1] == "6"
-    assert [row[0] for row in found["rows"]] == [64, 256, "floor; chance"] and found["rows"][0][4] == 2.0
+    assert [row[0] for row in found["rows"]] == [64, 256, "floor; chance"] and found["rows"][0][4:] == ["50%"]
+    assert found["minutes"] == 0.4  # of both trainings
     run_main(context, monkeypatch, lesson, *flags)
     assert len(commands) == 2  # both are there
 

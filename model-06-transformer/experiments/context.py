@@ -5,10 +5,10 @@
     python experiments/context.py --steps 400       what is not its own goes to train.py
 
 All but the window is that of `--preset ladder`, and a step has as many characters in each case: a window half as long
-comes twice as often. Loss above the exact floor
-and recall by distance (forced choice), the cache carried, so that a token sees between half a window and a whole one
-(the rule in docs/math/06-transformer.md, (27)). Where the distance is longer than the window the word is not there to
-be looked at. Where it is shorter, the network still has to have learnt to look.
+comes twice as often. Loss above the exact floor and recall by distance (forced choice), the cache carried, so that a
+token sees between half a window and a whole one (the rule in docs/math/06-transformer.md, (27)). Where the distance is
+longer than the window the word is not there to be looked at. Where it is shorter, the network still has to have learnt
+to look.
 
 The window of 256 is the ladder's own run, in checkpoints/ladder; the others lie in checkpoints/context-LENGTH.
 """
@@ -49,14 +49,12 @@ def main() -> None:
     args, more = parser.parse_known_args()
     runs = {length: of_length(length, args.checkpoints, more) for length in args.lengths}
     first = next(iter(runs.values()))
-    columns = ["context", "steps", "parameters", "nats above the floor", "seconds per step", "threads"]
+    columns = ["context", "steps", "parameters", "nats above the floor"]
     result = Result(LESSON, "context", columns + [f"{band['low']}-{band['high']}" for band in first["bands"]], SEED)
     for length, found in runs.items():
-        summary = found["run"]
-        result.add(length, found["steps"], found["parameters"], found["above the floor"],
-                   summary["train_seconds"] / summary["steps"], summary["threads"],
-                   *[f"{band['accuracy']:.0%}" for band in found["bands"]])  # fmt: skip
-    result.add("floor; chance", None, None, 0.0, None, None, *[f"{band['chance']:.0%}" for band in first["bands"]])
+        about = length, found["steps"], found["parameters"], found["above the floor"]
+        result.add(*about, *[f"{band['accuracy']:.0%}" for band in found["bands"]])
+    result.add("floor; chance", None, None, 0.0, *[f"{band['chance']:.0%}" for band in first["bands"]])
     curves = {f"context {length}": found["bands"] for length, found in runs.items()}
     plot_recall(result.path(".png"), curves, "Recall by distance, with windows of so many characters")
     minutes = sum(found["run"]["train_seconds"] for found in runs.values()) / 60
