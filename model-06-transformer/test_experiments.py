@@ -443,3 +443,28 @@ def test_budgets_keeps_the_rows_of_other_budgets_and_on_what_they_were_made(monk
     assert found["processor"] == "another and a chip" and found["minutes"] == 4
     with pytest.raises(LearnerError, match="did you mean 75 s"):
         run_main(budgets, monkeypatch, lesson, "75")
+
+
+# seeds.py
+
+
+def test_seeds_stand_beside_the_one_that_is_kept(monkeypatch, lesson):
+    seeds, commands = load(EXPERIMENTS / "seeds.py"), []
+
+    def train(command, **kwargs):
+        seed, out = int(command[command.index("--seed") + 1]), Path(command[command.index("--out") + 1])
+        commands.append(seed)
+        out.mkdir(parents=True)
+        about = {"val_loss": seed / 1000, "val_loss_sliding": 1.5, "train_loss": 1.25, "processor": "a chip"}
+        (out / "summary.json").write_text(json.dumps(summary(**about)), encoding="utf-8")
+
+    monkeypatch.setattr(seeds, "subprocess", SimpleNamespace(run=train, DEVNULL=None))
+    with pytest.raises(LearnerError, match=r"presets\.py quick"):
+        run_main(seeds, monkeypatch, lesson, "--preset", "quick")
+    kept = {"val_loss": 1.334, "val_loss_sliding": 1.5, "train_loss": 1.25, "processor": "another"}
+    keep_summary(lesson, "quick", summary(**kept))
+    found = run_main(seeds, monkeypatch, lesson, "1338", "--preset", "quick")["seeds_quick"]
+    assert [row[0] for row in found["rows"]] == ["1337", "1338", "mean", "highest less lowest"] and commands == [1338]
+    found = run_main(seeds, monkeypatch, lesson, "--preset", "quick")["seeds_quick"]
+    assert commands == [1338, 1339] and found["processor"] == "another and a chip"
+    assert [row[1] for row in found["rows"]] == [1.334, 1.338, 1.339, 1.337, 0.005]

@@ -54,7 +54,8 @@ PRESETS = {  # "expected": nats per token, around what results/presets.json has
     # 6 of 512 and 8; 1,600 steps instead of 100,000, 200 of warm-up instead of 4,000; a rate below that formula's 5e-3.
     "mini": BASE | {"steps": 1600, "learning_rate": 1e-3, "warmup": 200, "decay": "inverse_sqrt", "weight_decay": 0.0,
                     "batch_size": 32, "label_smoothing": 0.1, "clip": 0.0, "dropout": 0.1, "num_heads": 6,
-                    "positions": "sinusoidal", "post_norm": True, "activation": "relu", "tied": True},
+                    "positions": "sinusoidal", "post_norm": True, "activation": "relu", "tied": True,
+                    "expected": (1.71, 1.78)},
     # Radford et al. 2019; dropout as in their first GPT (2018). For a GPU: --embedding-dim 768 --num-layers 12
     # --num-heads 12 --context-length 1024 --tokenizer bpe --vocab-size 50257 is GPT-2, of 124 million parameters;
     # --embedding-dim 384 --num-heads 6 --batch-size 64 --steps 5000 --dropout 0.2 is nanoGPT's for Shakespeare.
