@@ -49,7 +49,8 @@ def main() -> None:
     args = parser.parse_args()
     found = {seed: of_seed(args.preset, seed, seed in (args.seeds or SEEDS)) for seed in {*SEEDS, *args.seeds}}
     found = {seed: summary for seed, summary in sorted(found.items()) if summary}
-    columns = ["seed", "validation loss, nats", "in sliding windows", "training loss", "minutes", "threads", "processor"]
+    columns = ["seed", "validation loss, nats", "in sliding windows", "training loss", "minutes", "threads",
+               "processor"]  # fmt: skip
     result = Result(LESSON, "seeds" if args.preset == "default" else f"seeds_{args.preset}", columns)
     for seed, summary in found.items():
         result.add(str(seed), summary["val_loss"], summary["val_loss_sliding"], summary["train_loss"],
