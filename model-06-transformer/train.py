@@ -59,12 +59,12 @@ PRESETS = {  # "expected": nats per token, around what results/presets.json has
     # Radford et al. 2019; dropout as in their first GPT (2018). For a GPU: --embedding-dim 768 --num-layers 12
     # --num-heads 12 --context-length 1024 --tokenizer bpe --vocab-size 50257 is GPT-2, of 124 million parameters;
     # --embedding-dim 384 --num-heads 6 --batch-size 64 --steps 5000 --dropout 0.2 is nanoGPT's for Shakespeare.
-    "gpt": BASE | {"steps": 4000, "learning_rate": 1e-3, "context_length": 256, "embedding_dim": 256, "num_layers": 6,
+    "gpt": BASE | {"steps": 4000, "learning_rate": 3e-3, "context_length": 256, "embedding_dim": 256, "num_layers": 6,
                    "num_heads": 8, "positions": "learned", "dropout": 0.1, "attention_dropout": 0.1, "tied": True},
     "modern": BASE | {"steps": 3600, "learning_rate": 3e-3, "optimizer": "muon", "weight_decay": 0.01,
                       "decay": "linear", "batch_size": 8, "embedding_dim": 160, "num_heads": 2, "dropout": 0.1,
                       "norm": "rms", "qk_norm": True, "activation": "squared_relu", "no_bias": True, "bigrams": 5000,
-                      "token_shift": True},
+                      "token_shift": True, "expected": (1.51, 1.55)},
     "ladder": BASE | {"steps": 16000, "batch_size": 8, "dataset": "fables", "context_length": 256, "embedding_dim": 80,
                       "num_layers": 3, "init_std": 0.1},
 }  # fmt: skip
