@@ -57,8 +57,9 @@ PRESETS = {  # "expected": nats per token, around what results/presets.json has
                     "positions": "sinusoidal", "post_norm": True, "activation": "relu", "tied": True,
                     "expected": (1.71, 1.78)},
     # Radford et al. 2019; dropout as in their first GPT (2018). For a GPU: --embedding-dim 768 --num-layers 12
-    # --num-heads 12 --context-length 1024 --tokenizer bpe --vocab-size 50257 is GPT-2, of 124 million parameters;
-    # --embedding-dim 384 --num-heads 6 --batch-size 64 --steps 5000 --dropout 0.2 is nanoGPT's for Shakespeare.
+    # --num-heads 12 --context-length 1024 --tokenizer bpe --vocab-size 50257 --lr 6e-4 is GPT-2, of 124 million
+    # parameters; --embedding-dim 384 --num-heads 6 --batch-size 64 --steps 5000 --lr 1e-3 --dropout 0.2 is nanoGPT's
+    # for Shakespeare. The rate here is for fewer channels, and fewer steps.
     "gpt": BASE | {"steps": 4000, "learning_rate": 3e-3, "context_length": 256, "embedding_dim": 256, "num_layers": 6,
                    "num_heads": 8, "positions": "learned", "dropout": 0.1, "attention_dropout": 0.1, "tied": True},
     "modern": BASE | {"steps": 3600, "learning_rate": 3e-3, "optimizer": "muon", "weight_decay": 0.01,
