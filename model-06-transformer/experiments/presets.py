@@ -1,7 +1,7 @@
 """What each preset gives, and what a step of it costs.
 
     python experiments/presets.py                          default, quick, mini, modern and ladder, one after another
-    python experiments/presets.py gpt                      the large one: up to an hour on a CPU
+    python experiments/presets.py gpt                      the large one: more than an hour on two cores
     python experiments/presets.py --minutes 10 gpt         a budget instead of the full schedule; the table says so
     python experiments/presets.py --device cuda gpt        in full, on a GPU
     python experiments/presets.py --no-training quick      only the tables, from the runs in checkpoints/
