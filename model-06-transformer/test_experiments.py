@@ -391,7 +391,7 @@ def overtake():
 
 def test_the_text_is_a_part_of_the_corpus(overtake, monkeypatch):
     tokens = tiny_tokens()._replace(val=tiny_tokens().val[:50])
-    monkeypatch.setattr(overtake.transformer, "shakespeare", lambda name: tokens)
+    monkeypatch.setattr(overtake.transformer, "in_characters", lambda name: tokens)
     found = overtake.train_one("Transformer", "shakespeare", 1 / 4, "small", 3)
     assert found["characters"] == 1500 / 4 and found["read"] == 3 * 2048
     assert [step for step, _ in found["curve"]] == [1, 2, 3] and overtake.lowest(found) < found["curve"][0][1]
@@ -400,12 +400,12 @@ def test_the_text_is_a_part_of_the_corpus(overtake, monkeypatch):
 @pytest.mark.parametrize("size", ["small", "medium", "large"])
 def test_both_networks_are_of_one_size(overtake, size, monkeypatch):
     tokens = tiny_tokens()._replace(val=tiny_tokens().val[:50])
-    monkeypatch.setattr(overtake.transformer, "shakespeare", lambda name: tokens)
+    monkeypatch.setattr(overtake.transformer, "in_characters", lambda name: tokens)
     lstm, ours = (overtake.train_one(kind, "shakespeare", 1, size, 1)["parameters"] for kind in overtake.ALIKE)
     assert lstm == pytest.approx(ours, rel=0.05)
 
 
-def test_pairs_that_are_finished_stand_in_the_table_and_are_not_done_again(overtake, monkeypatch, lesson, capsys):
+def test_pairs_that_are_finished_stand_in_the_table_and_are_not_done_again(overtake, monkeypatch, lesson):
     done = []
 
     def found(kind, name, share, size, steps) -> dict:
@@ -421,6 +421,8 @@ def test_pairs_that_are_finished_stand_in_the_table_and_are_not_done_again(overt
     assert [row[5] for row in results["rows"]] == [2.0] * 4 + [1.5] * 3 and len(done) == 14
     assert [row[2] for row in results["rows"]] == [15] * 4 + [10, 20, 40]
     assert results["minutes"] == 14 and (lesson / "results" / "overtake.png").stat().st_size > 1000
+    run_main(overtake, monkeypatch, lesson, "--factor", "0.01", train_one=found)  # all: of "parameters" two are new
+    assert len(done) == 18
     with pytest.raises(LearnerError, match="did you mean text"):
         run_main(overtake, monkeypatch, lesson, "texts")
 

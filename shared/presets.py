@@ -14,7 +14,7 @@ from pathlib import Path
 
 from shared.console import LearnerError, nearest, positive_float, positive_int, say
 from shared.files import write_json
-from shared.results import Result
+from shared.results import Result, each_once
 
 COLUMNS = ["preset", "corpus", "tokens", "parameters", "loss, nats per token", "bits per character", "perplexity",
            "floor, nats", "training loss", "steps", "minutes", "threads"]  # fmt: skip
@@ -65,16 +65,12 @@ def tabulate(lesson: Path, presets: dict[str, dict], description: str, usual: It
     rows |= {row[0]: row for row in result.rows}
     result.rows = [rows[name] for name in presets if name in rows]
     minutes = sum(float(row[COLUMNS.index("minutes")]) for row in result.rows)
-    machines = processors(lesson / "results" / "summaries" / f"{row[0]}.json" for row in result.rows)
+    kept = [lesson / "results" / "summaries" / f"{row[0]}.json" for row in result.rows]
+    kept = [json.loads(path.read_text(encoding="utf-8")) for path in kept if path.exists()]
+    machines = each_once(summary["processor"] for summary in kept)
     # of all rows, whenever they were made; each has its threads
     result.save(minutes=round(minutes, 2), threads=None, processor=machines)
     return names
-
-
-def processors(summaries: Iterable[Path]) -> str:
-    """On what the runs of these summary.json were made, each machine once."""
-    found = [json.loads(path.read_text(encoding="utf-8")).get("processor") for path in summaries if path.exists()]
-    return " and ".join(dict.fromkeys(filter(None, found)))
 
 
 def row_of(name: str, preset: dict, summary: dict) -> list:

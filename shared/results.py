@@ -13,6 +13,7 @@ import json
 import re
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 from shared.console import LearnerError, duration, run, say
@@ -50,6 +51,11 @@ class Result:
         write_json(self.path(), {**about, "columns": self.columns, "rows": self.rows, **more})
         say(f"written to {relative(self.path())}")
         record(f"{self.lesson.name.split('-')[1]} experiment {Path(sys.argv[0]).stem}")
+
+
+def each_once(names: Iterable[str]) -> str:
+    """'A and B': the processors of runs that were made on several machines."""
+    return " and ".join(dict.fromkeys(names))
 
 
 def read_result(lesson: str, name: str) -> dict:

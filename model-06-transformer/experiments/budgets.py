@@ -1,6 +1,6 @@
 """What can be had in 20 seconds, 75, 6 minutes, 11 minutes? The whole process by the clock, from start to last line.
 
-    python experiments/budgets.py                       all four with one seed each, half an hour
+    python experiments/budgets.py                       all four with one seed each, twenty minutes
     python experiments/budgets.py "75 s" "6 min"        only these; the rows of the others stay as they are
     python experiments/budgets.py --seeds 3             seeds 1337, 1338 and 1339
 
@@ -23,7 +23,7 @@ import time
 from pathlib import Path
 
 from shared.console import LearnerError, nearest, positive_int, run, say
-from shared.results import Result
+from shared.results import Result, each_once
 
 LESSON = Path(__file__).resolve().parents[1]
 SHORT = ["--evaluations", "1", "--dropout", "0"]
@@ -78,7 +78,7 @@ def main() -> None:
     before |= {row[0]: row for row in result.rows}
     result.rows = [before[budget] for budget in BUDGETS if budget in before]
     minutes = sum(row[1] * (1 + row[7].count(",")) for row in result.rows) / 60  # of all rows, whenever they were made
-    machines = " and ".join(dict.fromkeys(row[-1] for row in result.rows))
+    machines = each_once(row[-1] for row in result.rows)
     result.save(minutes=round(minutes, 2), threads=None, processor=machines, flags=BUDGETS)
 
 

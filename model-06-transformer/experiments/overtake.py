@@ -9,10 +9,11 @@
     reading       fables, where one must look back: 2 million characters read, 4 and 8
 
 Both networks have about as many parameters, no dropout, and read the same number of characters in as many steps, 2,048
-a step: 16 rows of 128, on fables 8 of 256. Both are as in their lesson's preset ladder but for the rate, which falls
-along a cosine to the end of each run. Each is evaluated six times on its way, over the whole validation split as it is
-used, the LSTM's state carried, the Transformer's cache by its rule; its best loss counts, for with little text it
-learns the text by heart afterwards. One seed.
+a step: 16 rows of 128, on fables 8 of 256. The pair in the middle is as large as the ladder's networks. Each size has
+one learning rate, below, which falls along a cosine; all else is as in the short_run.py of the lesson. Each network is
+evaluated six times on its way, over the whole validation split as it is used, the LSTM's state carried, the
+Transformer's cache by its rule; its best loss counts, for with little text it learns the text by heart afterwards. One
+seed.
 
 A run that is finished lies in checkpoints/overtake/ and is not done again; the table has the pairs that are there.
 """
@@ -69,7 +70,7 @@ def train_one(kind: str, name: str, share: float, size: str, steps: int) -> dict
     rows, length = ROWS[name]
     changes = ALIKE[kind] | NETWORKS[size][kind] | {"batch_size": rows, "steps": steps}
     changes |= {"chunk_length": length, "context_length": length}  # the LSTM has the first, the Transformer the second
-    tokens, curve, seconds = transformer.shakespeare(name), [], 0.0
+    tokens, curve, seconds = transformer.in_characters(name), [], 0.0
     tokens = tokens._replace(train=tokens.train[: round(share * len(tokens.train))])
     model, start = lesson.new_model(tokens, **changes), time.perf_counter()
 

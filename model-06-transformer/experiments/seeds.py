@@ -22,7 +22,7 @@ sys.path.insert(0, str(LESSON))
 from train import PRESETS
 
 from shared.console import LearnerError, positive_int, run, say
-from shared.results import Result
+from shared.results import Result, each_once
 
 FIRST, SEEDS = 1337, (1337, 1338, 1339)
 
@@ -58,7 +58,7 @@ def main() -> None:
     losses = [[row[column] for row in result.rows] for column in (1, 2, 3)]
     result.add("mean", *map(statistics.mean, losses), None, None, None)
     result.add("highest less lowest", *(max(values) - min(values) for values in losses), None, None, None)
-    machines = " and ".join(dict.fromkeys(summary["processor"] for summary in found.values()))
+    machines = each_once(summary["processor"] for summary in found.values())
     minutes = sum(summary["train_seconds"] for summary in found.values()) / 60
     result.save(minutes=round(minutes, 2), threads=None, processor=machines)
 

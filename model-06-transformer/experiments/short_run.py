@@ -33,8 +33,13 @@ SETTINGS |= PRESETS["quick"]
 CPU = torch.device("cpu")
 
 
-def shakespeare(name: str = "shakespeare") -> Tokens:
-    """The corpus, its tokenizer, the token ids of both splits; or those of another corpus, in characters, too."""
+def shakespeare() -> Tokens:
+    """The corpus, its tokenizer, the token ids of both splits."""
+    return in_characters("shakespeare")
+
+
+def in_characters(name: str) -> Tokens:
+    """The same of any corpus."""
     corpus = load_corpus(name)
     tokenizer = train_tokenizer("char", corpus.train, also=corpus.val)
     return Tokens(corpus, tokenizer, *(torch.tensor(tokenizer.encode(text)) for text in (corpus.train, corpus.val)))
@@ -63,8 +68,9 @@ def new_model(tokens: Tokens, **changes) -> TransformerLM:
     return TransformerLM(TransformerConfig(tokens.tokenizer.vocab_size, **{name: settings[name] for name in names}))
 
 
-def train(model: TransformerLM, tokens: Tokens, after_step: Callable[[int], None] | None = None, **changes):
-    """A short run on random windows; returns the training loss of every step (nats per token), a list.
+def train(model: TransformerLM, tokens: Tokens, after_step: Callable[[int], None] | None = None,
+          **changes) -> list[float]:  # fmt: skip
+    """A short run on random windows; returns the training loss of every step (nats per token).
 
     after_step(steps so far) is called after each, if given.
     """
