@@ -29,7 +29,6 @@ class BigramEmbedding(nn.Embedding):
 
 def shift_tokens(x: Tensor, last: Tensor | None) -> Tensor:
     """x (B, T, C), half of its channels from the token before; last (B, C): the x before these, None for 0."""
-    moved = x.shape[2] // 2
-    last = torch.zeros_like(x[:, 0]) if last is None else last
-    before = torch.cat([last[:, None], x[:, :-1]], dim=1)
-    return torch.cat([before[..., :moved], x[..., moved:]], dim=2)
+    moved, stays = x.tensor_split((x.shape[2] // 2,), dim=2)
+    first = torch.zeros_like(moved[:, :1]) if last is None else last[:, None, : moved.shape[2]]
+    return torch.cat([torch.cat([first, moved[:, :-1]], dim=1), stays], dim=2)

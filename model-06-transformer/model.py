@@ -22,8 +22,8 @@ import math
 from dataclasses import dataclass
 
 import torch
-from attention import angles, sinusoids
-from blocks import Block, Dropout, new_norm
+from attention import Dropout, angles, sinusoids
+from blocks import Block, new_norm
 from extras import BigramEmbedding
 from torch import Tensor, nn
 

@@ -31,10 +31,11 @@ def orthogonalised(matrices: Tensor, iterations: int = 5) -> Tensor:
     x = x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)  # no singular value is above 1
     if torch.is_autocast_enabled(x.device.type):
         x = x.to(torch.get_autocast_dtype(x.device.type))  # once, not for each product
+    shape, x = x.shape, x.reshape(-1, *x.shape[-2:])  # baddbmm: beta * its first + alpha * the product of the others
     for _ in range(iterations):
         squared = x @ x.mT
-        x = a * x + (b * squared + c * squared @ squared) @ x
-    return x if wide else x.mT
+        x = torch.baddbmm(x, torch.baddbmm(squared, squared, squared, beta=b, alpha=c), x, beta=a)
+    return x.view(shape) if wide else x.view(shape).mT
 
 
 class Muon(torch.optim.Optimizer):

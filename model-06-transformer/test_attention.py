@@ -215,6 +215,36 @@ def test_dropout_acts_on_the_weights_in_training_only():
     assert torch.equal(attention(inputs)[0], attention(inputs)[0])
 
 
+@pytest.mark.parametrize("p", [0.0, 0.1, 0.5, 0.999, 1 - 1e-9, 1.0])
+def test_dropout_leaves_out_a_share_and_makes_up_for_it(p):
+    """Also where four do not divide the elements; the same after the same seed; the gradient is the mask's."""
+    dropout, x = lesson.Dropout(p), torch.ones(333, 3, 101, dtype=torch.float64, requires_grad=True)
+    outputs = []
+    for seed in (0, 0, 1):
+        torch.manual_seed(seed)
+        outputs.append(dropout(x))
+    y, again, other = outputs
+    assert torch.equal(y, again) and torch.equal(y, other) == (round(p, 6) in (0, 1))
+    dropped, share = y == 0, round(p * 2**16) / 2**16
+    assert dropped.double().mean().item() == pytest.approx(p, abs=0.006)
+    torch.testing.assert_close(y[~dropped], torch.full_like(y[~dropped], 1 / (1 - share) if share < 1 else 0))
+    for lag in (1, 2, 3, 4):  # neighbours come from one number, and know nothing of one another
+        both = (dropped.flatten()[lag:] & dropped.flatten()[:-lag]).double().mean().item()
+        assert both == pytest.approx(p * p, abs=0.006)
+    y.sum().backward()
+    assert torch.equal(x.grad, y)
+    assert dropout.eval()(x) is x
+
+
+@given(st.integers(0, 1000), st.integers(1, 9), st.floats(1e-3, 1e3))
+@settings(max_examples=30, deadline=None)
+def test_root_mean_square_is_pytorchs_and_its_gradient_is_right(seed, size, scale):
+    torch.manual_seed(seed)
+    x = (scale * torch.randn(2, 3, size).double()).requires_grad_()
+    assert_same(lesson.RootMeanSquare.apply(x), torch.nn.functional.rms_norm(x, (size,), eps=1e-5))
+    assert torch.autograd.gradcheck(lesson.RootMeanSquare.apply, (x,), eps=1e-6 * scale, atol=1e-6, rtol=1e-4)
+
+
 # Positions
 
 

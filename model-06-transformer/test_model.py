@@ -339,6 +339,13 @@ def test_feed_forward_is_what_the_equations_say():
         assert layer.down.in_features == (16 if name == "swiglu" else 24)
 
 
+def test_the_gradient_of_the_squared_relu():
+    a = torch.tensor([-2.0, -1e-3, 1e-3, 0.5, 3.0], dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(blocks.SquaredReLU.apply, (a,))
+    (gradient,) = torch.autograd.grad(blocks.SquaredReLU.apply(a).sum(), a)
+    assert torch.equal(gradient, 2 * a.detach().clamp(min=0))
+
+
 @given(st.integers(0, 1000), st.booleans(), st.sampled_from(("relu", "gelu")), st.booleans(), st.booleans())
 @settings(max_examples=40, deadline=None)
 def test_blocks_are_those_of_pytorch(seed, post_norm, activation, causal, bias):

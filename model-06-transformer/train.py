@@ -121,7 +121,7 @@ def make_optimizer(model, args):
     groups, rest = matrices_of(model) if args.optimizer == "muon" else ([], list(model.parameters()))
     matrices, others = ([weight for weight in rest if (weight.dim() >= 2) == is_one] for is_one in (True, False))
     decays = [{"params": matrices, "weight_decay": args.weight_decay}, {"params": others, "weight_decay": 0.0}]
-    adamw = torch.optim.AdamW(decays, lr=args.learning_rate, betas=(0.9, 0.99))
+    adamw = torch.optim.AdamW(decays, lr=args.learning_rate, betas=(0.9, 0.99), fused=True)
     return Together(adamw, Muon(groups, args.muon_lr, weight_decay=args.weight_decay)) if groups else adamw
 
 

@@ -35,7 +35,7 @@ import torch
 from torch import Tensor, nn
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from attention import MultiHeadAttention, sinusoids
+from attention import Dropout, MultiHeadAttention, sinusoids
 from blocks import Block, new_norm
 from model import TransformerConfig
 
@@ -126,7 +126,7 @@ class EncoderDecoder(nn.Module):
             self.position_embedding = nn.Embedding(c.context_length, c.embedding_dim)
         else:
             self.register_buffer("sinusoids", sinusoids(c.context_length, c.embedding_dim).float(), persistent=False)
-        self.dropout = nn.Dropout(c.dropout)
+        self.dropout = Dropout(c.dropout)
         self.encoder = nn.ModuleList(Block(blocks) for _ in range(c.num_layers))
         self.decoder = nn.ModuleList(DecoderBlock(blocks) for _ in range(c.num_layers))
         self.encoder_norm, self.decoder_norm = (nn.Identity() if c.post_norm else new_norm(blocks) for _ in range(2))
