@@ -91,15 +91,20 @@ class Block(nn.Module):
         seen, cache = self.attention(inputs, state and state[:2], causal=causal, mask=mask, rotation=rotation)
         if self.post_norm:  # (13)
             x = self.norm1(x + self.dropout(seen))
-            x = self.norm2(x + self.dropout(self.feed_forward(x)))
+            inputs, more = self.shifted(x, state and state[3:])
+            x = self.norm2(x + self.dropout(self.feed_forward(inputs)))
         else:  # (14)
             x = x + self.dropout(seen)
-            x = x + self.dropout(self.feed_forward(self.norm2(x)))
-        return x, (*cache, *last)
+            inputs, more = self.shifted(self.norm2(x), state and state[3:])
+            x = x + self.dropout(self.feed_forward(inputs))
+        return x, (*cache, *last, *more)
 
     def attention_inputs(self, x: Tensor, state: tuple | None = None) -> tuple[Tensor, tuple]:
         """What attention reads (B, T, C), and what of it the state keeps beside keys and values."""
-        inputs = x if self.post_norm else self.norm1(x)
+        return self.shifted(x if self.post_norm else self.norm1(x), state and state[2:])
+
+    def shifted(self, inputs: Tensor, last: tuple | None) -> tuple[Tensor, tuple]:
+        """With token_shift: half of the channels from the token before; and the last token's inputs, for the state."""
         if not self.token_shift:
             return inputs, ()
-        return shift_tokens(inputs, state and state[2]), (inputs[:, -1],)
+        return shift_tokens(inputs, last and last[0]), (inputs[:, -1],)

@@ -1,7 +1,7 @@
 """Two things that are no part of the Transformer, as options: --bigrams and --token-shift (model.py).
 
 Both tell a token directly what stood before it, which else the first layers have to learn to look up: BigramEmbedding
-adds a vector for the pair, shift_tokens gives half of what attention reads from one place earlier.
+adds a vector for the pair, shift_tokens gives half of what a sublayer reads from one place earlier.
 """
 
 import torch
@@ -28,7 +28,8 @@ class BigramEmbedding(nn.Embedding):
 
 
 def shift_tokens(x: Tensor, last: Tensor | None) -> Tensor:
-    """x (B, T, C), half of its channels from the token before; last (B, C): the x before these, None for 0."""
+    """x (B, T, C), half of its channels from the token before (after Peng et al. 2023, RWKV, where each channel has a
+    share of both); last (B, C): the x before these, None for 0."""
     moved, stays = x.tensor_split((x.shape[2] // 2,), dim=2)
     first = torch.zeros_like(moved[:, :1]) if last is None else last[:, None, : moved.shape[2]]
     return torch.cat([torch.cat([first, moved[:, :-1]], dim=1), stays], dim=2)

@@ -54,7 +54,8 @@ class TransformerConfig:
     init_std: float = 0.02  # of the weights at the start (19); GPT-2's, small for few channels
     qk_norm: bool = False  # queries and keys normalised before they meet (Henry et al. 2020)
     bigrams: int = 0  # vectors for pairs of tokens, added to the embedding (extras.py); 0: none
-    token_shift: bool = False  # attention reads half of its channels from the token before (extras.py)
+    zero_init: bool = False  # what a sublayer adds is 0 at the start
+    token_shift: bool = False  # sublayers read half of their channels from the token before (extras.py)
 
     def __post_init__(self):
         for name, choices in CHOICES.items():
@@ -69,8 +70,8 @@ class TransformerConfig:
 
 class TransformerLM(nn.Module):
     """logits, state = model(token_ids, state=None): the state is a list of (keys, values), (B, heads, S, d), one for
-    each layer, and behind them the tokens of the window, (B, S), S <= context_length. (With token_shift there is a
-    third beside keys and values: what attention read last, (B, C).)
+    each layer, and behind them the tokens of the window, (B, S), S <= context_length. (With token_shift there are two
+    more beside keys and values: what attention and the feed-forward network read last, (B, C) each.)
     """
 
     def __init__(self, config: TransformerConfig):
@@ -108,6 +109,8 @@ class TransformerLM(nn.Module):
             else:
                 for weight in (output, down):
                     weight.div_(math.sqrt(2 * len(self.blocks)))
+            if self.config.zero_init:
+                output.zero_(), down.zero_()
         if self.bigrams is not None:
             nn.init.zeros_(self.bigrams.weight)
         largest = 0.5 / math.sqrt(self.config.embedding_dim)  # logits of about 1/2: the first loss is ln V + 1/8

@@ -57,13 +57,13 @@ def run_lines(session, shown_by, tmp_path):
 
 @pytest.mark.parametrize("settings", [{}, {"token_shift": True, "positions": "rotary"}])
 def test_state_counts_what_the_cache_holds(session, run_lines, settings):
-    """2 layers of keys and values of 8 numbers for each token, in float64; with token_shift a vector more in each."""
+    """2 layers of keys and values of 8 numbers for each token, in float64; with token_shift two vectors more."""
     session.model = make_model(session.tokenizer, **settings)
     session.reset()
     shown = run_lines("/length 1", "the dog", "/state")
     session.need_text()
     parts = [part for layer in session.sampler.state[:-1] for part in layer]
-    numbers = 8 * 2 * 2 * 8 + (2 * 8 if settings else 0)
+    numbers = 8 * 2 * 2 * 8 + (2 * 2 * 8 if settings else 0)
     assert sum(part.numel() for part in parts) == numbers
     assert "in the cache: 8 of 24 tokens; 0 before them are forgotten" in shown
     assert "2 layer(s) x 2 head(s), a key and a value of 4 for each token" in shown

@@ -100,7 +100,7 @@ def test_shapes_and_types(model, batch, length, autocast, grad):
     assert torch.equal(window, text[:, -known:]) and known <= c.context_length and len(layers) == c.num_layers
     for keys, values, *last in layers:
         assert keys.shape == values.shape == (batch, c.num_heads, known, c.embedding_dim // c.num_heads)
-        assert [part.shape for part in last] == [(batch, c.embedding_dim)] * c.token_shift
+        assert [part.shape for part in last] == [(batch, c.embedding_dim)] * 2 * c.token_shift
     assert autocast or {part.dtype for part in parts_of(layers)} == {torch.float32}
 
 
@@ -247,6 +247,16 @@ def test_initialisation():
         assert model.embedding.weight.std().item() == pytest.approx(min(std, 1 / 16), rel=0.05)  # tied
         assert not any(weight.any() for name, weight in model.named_parameters() if name.endswith("bias"))
         assert not model.bigrams.weight.any()
+
+
+@pytest.mark.parametrize("post_norm", [False, True])
+def test_with_zero_init_no_sublayer_adds_anything_at_the_start(post_norm):
+    torch.manual_seed(0)
+    model = new_model(zero_init=True, post_norm=post_norm)
+    block, x = model.blocks[0], torch.randn(2, 5, model.config.embedding_dim)
+    alone = block.norm2(block.norm1(x)) if post_norm else x
+    torch.testing.assert_close(block.eval()(x)[0], alone)
+    assert block.attention.qkv.weight.any() and block.feed_forward.up.weight.any()
 
 
 def test_tied_weights_are_one():

@@ -39,9 +39,8 @@ class BlockWithoutResidual(Block):
     """A pre-norm block that puts out what its sublayers say, and forgets what came in."""
 
     def forward(self, x, state=None, causal=True, mask=None, rotation=None):
-        inputs, last = self.attention_inputs(x, state)
-        seen, cache = self.attention(inputs, state and state[:2], causal=causal, mask=mask, rotation=rotation)
-        return self.dropout(self.feed_forward(self.norm2(self.dropout(seen)))), (*cache, *last)
+        seen, cache = self.attention(self.norm1(x), state, causal=causal, mask=mask, rotation=rotation)
+        return self.dropout(self.feed_forward(self.norm2(self.dropout(seen)))), cache
 
 
 def without_residual(model: TransformerLM) -> None:
@@ -81,6 +80,7 @@ GROUPS = {  # group -> row -> (changes to the settings, what is done to the new 
         "squared ReLU": ({"activation": "squared_relu"}, None),
         "SwiGLU": ({"activation": "swiglu"}, None),
         "tied": ({"tied": True}, None),
+        "what is added is 0 at the start": ({"zero_init": True}, None),
         "Muon": ({"optimizer": "muon"}, None),
         "bigram vectors": ({"bigrams": 5000}, None),
         "token shift": ({"token_shift": True}, None),
