@@ -243,6 +243,7 @@ def test_mini_is_of_2017(monkeypatch):
         (("--no-token-shift",), "token_shift", False),
         (("--no-qk-norm",), "qk_norm", False),
         (("--bias",), "no_bias", False),
+        (("--no-zero-init",), "zero_init", False),
         (("--bigrams", "0"), "bigrams", 0),
         (("--norm", "layer"), "norm", "layer"),
         (("--optimizer", "adamw"), "optimizer", "adamw"),
