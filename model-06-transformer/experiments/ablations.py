@@ -80,6 +80,8 @@ GROUPS = {  # group -> row -> (changes to the settings, what is done to the new 
         "squared ReLU": ({"activation": "squared_relu"}, None),
         "SwiGLU": ({"activation": "swiglu"}, None),
         "tied": ({"tied": True}, None),
+    },
+    "beyond": {
         "what is added is 0 at the start": ({"zero_init": True}, None),
         "Muon": ({"optimizer": "muon"}, None),
         "bigram vectors": ({"bigrams": 5000}, None),
