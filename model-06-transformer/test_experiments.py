@@ -122,6 +122,19 @@ def test_a_loss_that_is_no_number_has_no_entry(ablations, monkeypatch, lesson):
         assert second is None and best == first and (beyond is None) == ("learned" in name)
 
 
+def test_rows_of_other_groups_stay_where_they_are(ablations, monkeypatch, lesson):
+    groups = {"one": {"a": ({}, None), "b": ({"bias": True}, None)}, "two": {"c": ({}, None)}}
+    monkeypatch.setattr(ablations, "GROUPS", groups)
+    monkeypatch.setattr(ablations, "measure", lambda *args: (ablations.new_model(args[0]), calls.pop(0), float("nan")))
+    calls = [1.0, 2.0, 3.0]
+    whole = run_main(ablations, monkeypatch, lesson, RATES=(1e-3,))["ablations"]
+    calls[:] = [4.0, 5.0]
+    again = run_main(ablations, monkeypatch, lesson, "one", RATES=(1e-3,))["ablations"]
+    assert [[row[0], row[3]] for row in whole["rows"]] == [["a", 1.0], ["b", 2.0], ["c", 3.0]]
+    assert [[row[0], row[3]] for row in again["rows"]] == [["a", 4.0], ["b", 5.0], ["c", 3.0]]
+    assert again["minutes"] >= whole["minutes"] and again["processor"] == whole["processor"]
+
+
 # attention_maps.py
 
 

@@ -62,7 +62,7 @@ PRESETS = {  # "expected": nats per token, around what results/presets.json has
     # for Shakespeare. The rate here is for fewer channels, and fewer steps.
     "gpt": BASE | {"steps": 4000, "learning_rate": 3e-3, "context_length": 256, "embedding_dim": 256, "num_layers": 6,
                    "num_heads": 8, "positions": "learned", "dropout": 0.1, "attention_dropout": 0.1, "tied": True},
-    "modern": BASE | {"steps": 3600, "learning_rate": 3e-3, "optimizer": "muon", "muon_lr": 0.015, "weight_decay": 0.01,
+    "modern": BASE | {"steps": 3000, "learning_rate": 3e-3, "optimizer": "muon", "muon_lr": 0.015, "weight_decay": 0.01,
                       "decay": "linear", "batch_size": 8, "context_length": 256, "embedding_dim": 128, "num_heads": 2,
                       "dropout": 0.1, "norm": "rms", "qk_norm": True, "activation": "squared_relu", "no_bias": True,
                       "zero_init": True, "bigrams": 5000, "token_shift": True, "expected": (1.46, 1.50)},

@@ -1,14 +1,15 @@
 """What does each part do? One part taken away, or put in, at a time; all else stays as it is.
 
     python experiments/ablations.py                 all rows, each two short runs: about an hour on one core
-    python experiments/ablations.py parts norms     some of the groups: parts, norms, positions, more
+    python experiments/ablations.py parts norms     some of the groups, beside the rows that are there
 
     parts       what attention and blocks are made of: the scale of the scores, heads, residual connections, norms,
                 and how large the weights are at the start (19)
     norms       six blocks, post-norm against pre-norm, each with 100 steps of warm-up and with none
     positions   the four schemes. Windows four times as long as those of training are read by the same weights, where
                 there is a position for every token (learned positions end with the window)
-    more        what is no part of a plain GPT: norms, bends, Muon, and what extras.py has
+    more        other norms and bends, no biases, normalised queries and keys, tied weights
+    beyond      what goes beyond the plain architecture: sublayers that begin by adding nothing, Muon, extras.py
 
 The network is that of `--preset quick`, on Tiny Shakespeare, one seed; each row with two learning rates, of which the
 table shows both and the figure the better one. A "-" means that the loss was no number any more. Single runs: what is
@@ -16,8 +17,10 @@ closer together than two seeds of one row would be is no difference, and short r
 """
 
 import argparse
+import json
 import math
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,7 +32,8 @@ from short_run import new_model, parameters, shakespeare, train, windows_loss
 from torch import nn
 
 from shared.console import LearnerError, nearest, run
-from shared.results import Result
+from shared.results import STARTED, Result, each_once
+from shared.runs import machine
 from shared.visualize import figure, save
 
 RATES, LONGER, DEEP = (1e-3, 4e-3), 4, 6
@@ -133,7 +137,7 @@ def main() -> None:
     for name in args.groups:
         if name not in GROUPS:
             raise LearnerError(f"no group is called {name!r}:{nearest(name, GROUPS)}")
-    tokens, shown = shakespeare(), []
+    tokens, before = shakespeare(), {"rows": [], "minutes": 0.0}
     columns = ["changed", "parameters", *[f"loss, nats, rate {rate:g}" for rate in RATES], "the better one"]
     result = Result(LESSON, "ablations", [*columns, f"{LONGER} times the window"], 1337)
     for group in args.groups or GROUPS:
@@ -145,9 +149,15 @@ def main() -> None:
                 beyond[found[-1]] = None if math.isnan(long) else long
             best = min((loss for loss in found if loss is not None), default=None)
             result.add(name, parameters(model), *found, best, beyond.get(best))
-            shown.append((name, math.nan if best is None else best))
-    draw(result.path(".png"), shown)
-    result.save(rates=RATES, longer=LONGER)
+    about, minutes = machine(), (time.perf_counter() - STARTED) / 60
+    if args.groups and result.path().exists():
+        before = json.loads(result.path().read_text(encoding="utf-8"))
+        about["processor"] = each_once([*before["processor"].split(" and "), about["processor"]])
+    rows = {row[0]: row for row in [*before["rows"], *result.rows]}
+    result.rows = [rows[name] for group in GROUPS.values() for name in group if name in rows]
+    draw(result.path(".png"), [(row[0], math.nan if row[4] is None else row[4]) for row in result.rows])
+    # minutes: of all that was run for this table, rows that were done anew counted twice
+    result.save(**about, minutes=round(before["minutes"] + minutes, 2), rates=RATES, longer=LONGER)
 
 
 if __name__ == "__main__":
