@@ -93,7 +93,7 @@ class MultiHeadAttention(nn.Module):
 
     def normalised(self, x: Tensor) -> Tensor:
         """With qk_norm, queries and keys all have the same length, sqrt(d) (after Henry et al. 2020)."""
-        return RootMeanSquare.apply(x) if self.qk_norm else x
+        return RMSNormFunction.apply(x) if self.qk_norm else x
 
     @staticmethod
     def score_mask(query: Tensor, key: Tensor, causal: bool, tokens: Tensor | None) -> Tensor | None:
@@ -122,8 +122,8 @@ class MultiHeadAttention(nn.Module):
         return layer
 
 
-class RootMeanSquare(torch.autograd.Function):
-    """x / sqrt(mean of x^2 + eps), over the last dimension (Zhang & Sennrich 2019).
+class RMSNormFunction(torch.autograd.Function):
+    """(16) without its gain: x / sqrt(mean of x^2 + eps), over the last dimension (Zhang & Sennrich 2019).
 
     Its gradient by hand: (dy - y * mean of dy * y) / sqrt(...). Autograd would go back through each operation alone.
     """
@@ -145,8 +145,7 @@ class RootMeanSquare(torch.autograd.Function):
 class Dropout(nn.Dropout):
     """A random share p of x is zero in training, the rest larger by as much (Srivastava et al. 2014).
 
-    On a CPU most of its time goes into random numbers. So here one of 64 bits serves four elements, and p is rounded to
-    65,536ths.
+    To draw fewer random numbers on a CPU, one of 64 bits serves four elements; p is rounded to 65,536ths.
     """
 
     def forward(self, x: Tensor) -> Tensor:

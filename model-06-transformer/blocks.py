@@ -8,7 +8,7 @@ TransformerConfig. Shapes: B sequences, T tokens, C = embedding_dim.
 """
 
 import torch
-from attention import Dropout, MultiHeadAttention, RootMeanSquare
+from attention import Dropout, MultiHeadAttention, RMSNormFunction
 from extras import shift_tokens
 from torch import Tensor, nn
 from torch.nn.functional import gelu, relu, silu
@@ -22,7 +22,7 @@ class RMSNorm(nn.Module):
         self.weight, self.eps = nn.Parameter(torch.ones(size)), eps
 
     def forward(self, x: Tensor) -> Tensor:
-        return RootMeanSquare.apply(x, self.eps) * self.weight
+        return RMSNormFunction.apply(x, self.eps) * self.weight
 
 
 def new_norm(config) -> nn.Module:

@@ -110,7 +110,8 @@ class TransformerLM(nn.Module):
                 for weight in (output, down):
                     weight.div_(math.sqrt(2 * len(self.blocks)))
             if self.config.zero_init:
-                output.zero_(), down.zero_()
+                nn.init.zeros_(output)
+                nn.init.zeros_(down)
         if self.bigrams is not None:
             nn.init.zeros_(self.bigrams.weight)
         largest = 0.5 / math.sqrt(self.config.embedding_dim)  # logits of about 1/2: the first loss is ln V + 1/8

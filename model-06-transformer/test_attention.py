@@ -241,8 +241,8 @@ def test_dropout_leaves_out_a_share_and_makes_up_for_it(p):
 def test_root_mean_square_is_pytorchs_and_its_gradient_is_right(seed, size, scale):
     torch.manual_seed(seed)
     x = (scale * torch.randn(2, 3, size).double()).requires_grad_()
-    assert_same(lesson.RootMeanSquare.apply(x), torch.nn.functional.rms_norm(x, (size,), eps=1e-5))
-    assert torch.autograd.gradcheck(lesson.RootMeanSquare.apply, (x,), eps=1e-6 * scale, atol=1e-6, rtol=1e-4)
+    assert_same(lesson.RMSNormFunction.apply(x), torch.nn.functional.rms_norm(x, (size,), eps=1e-5))
+    assert torch.autograd.gradcheck(lesson.RMSNormFunction.apply, (x,), eps=1e-6 * scale, atol=1e-6, rtol=1e-4)
 
 
 # Positions

@@ -474,12 +474,12 @@ def test_seeds_stand_beside_the_one_that_is_kept(monkeypatch, lesson):
         (out / "summary.json").write_text(json.dumps(summary(**about)), encoding="utf-8")
 
     monkeypatch.setattr(seeds, "subprocess", SimpleNamespace(run=train, DEVNULL=None))
-    with pytest.raises(LearnerError, match=r"presets\.py quick"):
-        run_main(seeds, monkeypatch, lesson, "--preset", "quick")
+    with pytest.raises(LearnerError, match=r"presets\.py default"):
+        run_main(seeds, monkeypatch, lesson)
     kept = {"val_loss": 1.334, "val_loss_sliding": 1.5, "train_loss": 1.25, "processor": "another"}
-    keep_summary(lesson, "quick", summary(**kept))
-    found = run_main(seeds, monkeypatch, lesson, "1338", "--preset", "quick")["seeds_quick"]
+    keep_summary(lesson, "default", summary(**kept))
+    found = run_main(seeds, monkeypatch, lesson, "1338")["seeds"]
     assert [row[0] for row in found["rows"]] == ["1337", "1338", "mean", "highest less lowest"] and commands == [1338]
-    found = run_main(seeds, monkeypatch, lesson, "--preset", "quick")["seeds_quick"]
+    found = run_main(seeds, monkeypatch, lesson)["seeds"]
     assert commands == [1338, 1339] and found["processor"] == "another and a chip"
     assert [row[1] for row in found["rows"]] == [1.334, 1.338, 1.339, 1.337, 0.005]

@@ -42,7 +42,7 @@ def tabulate(lesson: Path, presets: dict[str, dict], description: str, usual: It
     for name in args.names:
         if name not in presets:
             raise LearnerError(f"no preset is called {name!r}:{nearest(name, presets)}")
-    result, rows = Result(lesson, "presets", COLUMNS, seed=1337), {}
+    result = Result(lesson, "presets", COLUMNS, seed=1337)
     names = args.names or list(usual) or list(presets)
     for name in names:
         folder = folder_of(lesson, name)
@@ -60,10 +60,7 @@ def tabulate(lesson: Path, presets: dict[str, dict], description: str, usual: It
         summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
         result.add(*row_of(name, presets[name], summary))
         keep_summary(lesson, name, summary)
-    if result.path().exists():  # read now, not before the training: another one may have ended meanwhile
-        rows = {row[0]: row for row in json.loads(result.path().read_text(encoding="utf-8"))["rows"]}
-    rows |= {row[0]: row for row in result.rows}
-    result.rows = [rows[name] for name in presets if name in rows]
+    result.add_earlier(presets)  # now, not before the training: another one may have ended meanwhile
     minutes = sum(float(row[COLUMNS.index("minutes")]) for row in result.rows)
     kept = [lesson / "results" / "summaries" / f"{row[0]}.json" for row in result.rows]
     kept = [json.loads(path.read_text(encoding="utf-8")) for path in kept if path.exists()]

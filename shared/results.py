@@ -44,6 +44,13 @@ class Result:
         self.rows.append(row)
         say("  ".join(f"{text(value)}" for value in row))
 
+    def add_earlier(self, names: Iterable[str]) -> None:
+        """Beside the rows made now those of the file as it is, if there is one; all in the order of these names, which
+        are their first cells. A row made now stands in place of its earlier one."""
+        earlier = json.loads(self.path().read_text(encoding="utf-8"))["rows"] if self.path().exists() else []
+        rows = {row[0]: row for row in [*earlier, *self.rows]}
+        self.rows = [rows[name] for name in names if name in rows]
+
     def save(self, **more) -> None:
         """Write results/NAME.json, with how long the script took, on what, and whatever else is given (which wins)."""
         about = {"script": relative_script(self.lesson), "seed": self.seed}

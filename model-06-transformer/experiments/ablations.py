@@ -137,7 +137,7 @@ def main() -> None:
     for name in args.groups:
         if name not in GROUPS:
             raise LearnerError(f"no group is called {name!r}:{nearest(name, GROUPS)}")
-    tokens, before = shakespeare(), {"rows": [], "minutes": 0.0}
+    tokens = shakespeare()
     columns = ["changed", "parameters", *[f"loss, nats, rate {rate:g}" for rate in RATES], "the better one"]
     result = Result(LESSON, "ablations", [*columns, f"{LONGER} times the window"], 1337)
     for group in args.groups or GROUPS:
@@ -149,15 +149,14 @@ def main() -> None:
                 beyond[found[-1]] = None if math.isnan(long) else long
             best = min((loss for loss in found if loss is not None), default=None)
             result.add(name, parameters(model), *found, best, beyond.get(best))
-    about, minutes = machine(), (time.perf_counter() - STARTED) / 60
-    if args.groups and result.path().exists():
-        before = json.loads(result.path().read_text(encoding="utf-8"))
-        about["processor"] = each_once([*before["processor"].split(" and "), about["processor"]])
-    rows = {row[0]: row for row in [*before["rows"], *result.rows]}
-    result.rows = [rows[name] for group in GROUPS.values() for name in group if name in rows]
+    about = machine() | {"minutes": (time.perf_counter() - STARTED) / 60}
+    if args.groups and result.path().exists():  # minutes: of all that was run for it; what was done anew counts twice
+        earlier = json.loads(result.path().read_text(encoding="utf-8"))
+        about["minutes"] += earlier["minutes"]
+        about["processor"] = each_once([*earlier["processor"].split(" and "), about["processor"]])
+    result.add_earlier(name for group in GROUPS.values() for name in group)
     draw(result.path(".png"), [(row[0], math.nan if row[4] is None else row[4]) for row in result.rows])
-    # minutes: of all that was run for this table, rows that were done anew counted twice
-    result.save(**about, minutes=round(before["minutes"] + minutes, 2), rates=RATES, longer=LONGER)
+    result.save(**about | {"minutes": round(about["minutes"], 2)}, rates=RATES, longer=LONGER)
 
 
 if __name__ == "__main__":

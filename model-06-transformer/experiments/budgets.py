@@ -62,7 +62,7 @@ def main() -> None:
     columns = ["budget", "seconds by the clock, at most", "parameters", "steps", "ms per step",
                "validation loss, nats", "lowest to highest", "of each seed", "in sliding windows", "threads",
                "precision", "processor"]  # fmt: skip
-    result, before = Result(LESSON, "budgets", columns, SEED), {}
+    result = Result(LESSON, "budgets", columns, SEED)
     for budget in args.budgets or BUDGETS:
         runs = [train(budget, SEED + i) for i in range(args.seeds)]
         losses = [summary["val_loss"] for summary in runs]
@@ -71,13 +71,7 @@ def main() -> None:
                    f"{min(losses):.4f} to {max(losses):.4f}", ", ".join(f"{loss:.4f}" for loss in losses),
                    statistics.mean(summary["val_loss_sliding"] for summary in runs), runs[0]["threads"],
                    runs[0]["precision"], runs[0]["processor"])  # fmt: skip
-    if result.path().exists():
-        found = json.loads(result.path().read_text(encoding="utf-8"))
-        for row in found["rows"]:
-            named = found | dict(zip(found["columns"], row, strict=True))
-            before[row[0]] = [named[column] for column in columns]
-    before |= {row[0]: row for row in result.rows}
-    result.rows = [before[budget] for budget in BUDGETS if budget in before]
+    result.add_earlier(BUDGETS)
     minutes = sum(row[1] * (1 + row[7].count(",")) for row in result.rows) / 60  # of all rows, whenever they were made
     machines = each_once(row[-1] for row in result.rows)
     result.save(minutes=round(minutes, 2), threads=None, processor=machines, flags=BUDGETS)

@@ -1,11 +1,10 @@
-"""How much of a loss is luck? A preset with several seeds, which draw other weights at the start and other windows.
+"""How much of a loss is luck? The default with several seeds, which draw other weights at the start and other windows.
 
     python experiments/seeds.py                     the default with seeds 1337, 1338, 1339: two runs of ten minutes
-    python experiments/seeds.py --preset quick      a small one
     python experiments/seeds.py 1338                this seed only, beside those that are there
 
 Seed 1337 is the run of experiments/presets.py, of which results/summaries/ keeps the loss. The others lie in
-checkpoints/seeds/PRESET-SEED; one that is finished is not trained again. Loss in nats per token over the whole
+checkpoints/seeds/default-SEED; one that is finished is not trained again. Loss in nats per token over the whole
 validation split, in consecutive windows, and in sliding ones.
 """
 
@@ -16,28 +15,24 @@ import subprocess
 import sys
 from pathlib import Path
 
-LESSON = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(LESSON))
-
-from train import PRESETS
-
 from shared.console import LearnerError, positive_int, run, say
 from shared.results import Result, each_once
 
-FIRST, SEEDS = 1337, (1337, 1338, 1339)
+LESSON = Path(__file__).resolve().parents[1]
+PRESET, FIRST, SEEDS = "default", 1337, (1337, 1338, 1339)
 
 
-def of_seed(preset: str, seed: int, train: bool) -> dict | None:
+def of_seed(seed: int, train: bool) -> dict | None:
     """The summary of a run, trained now if it is not there and is to be."""
-    folder = LESSON / "checkpoints" / "seeds" / f"{preset}-{seed}"
+    folder = LESSON / "checkpoints" / "seeds" / f"{PRESET}-{seed}"
     path = folder / "summary.json"
     if seed == FIRST:
-        path = LESSON / "results" / "summaries" / f"{preset}.json"
+        path = LESSON / "results" / "summaries" / f"{PRESET}.json"
     if not path.exists() and seed == FIRST:
-        raise LearnerError(f"seed {FIRST} is not there: train it first, with python experiments/presets.py {preset}")
+        raise LearnerError(f"seed {FIRST} is not there: train it first, with python experiments/presets.py {PRESET}")
     if not path.exists() and train:
-        say(f"trains     {preset}, seed {seed}")
-        command = [sys.executable, str(LESSON / "train.py"), "--preset", preset, "--seed", str(seed)]
+        say(f"trains     {PRESET}, seed {seed}")
+        command = [sys.executable, str(LESSON / "train.py"), "--preset", PRESET, "--seed", str(seed)]
         subprocess.run([*command, "--out", str(folder)], check=True, stdout=subprocess.DEVNULL)
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
 
@@ -45,13 +40,12 @@ def of_seed(preset: str, seed: int, train: bool) -> dict | None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("seeds", nargs="*", type=positive_int, help="to be trained (1338 1339)")
-    parser.add_argument("--preset", choices=PRESETS, default="default", help="which one (%(default)s)")
     args = parser.parse_args()
-    found = {seed: of_seed(args.preset, seed, seed in (args.seeds or SEEDS)) for seed in {*SEEDS, *args.seeds}}
+    found = {seed: of_seed(seed, seed in (args.seeds or SEEDS)) for seed in {*SEEDS, *args.seeds}}
     found = {seed: summary for seed, summary in sorted(found.items()) if summary}
     columns = ["seed", "validation loss, nats", "in sliding windows", "training loss", "minutes", "threads",
                "processor"]  # fmt: skip
-    result = Result(LESSON, "seeds" if args.preset == "default" else f"seeds_{args.preset}", columns)
+    result = Result(LESSON, "seeds", columns)
     for seed, summary in found.items():
         result.add(str(seed), summary["val_loss"], summary["val_loss_sliding"], summary["train_loss"],
                    f"{summary['train_seconds'] / 60:.1f}", summary["threads"], summary["processor"])  # fmt: skip
