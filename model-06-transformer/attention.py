@@ -12,6 +12,7 @@ C = embedding_dim, heads = num_heads, d = C / heads.
 """
 
 import math
+from functools import cache
 
 import torch
 from torch import Tensor, nn
@@ -73,10 +74,9 @@ class MultiHeadAttention(nn.Module):
             C, bias = inputs.shape[2], self.qkv.bias
             (query,) = self.split(linear(inputs, self.qkv.weight[:C], None if bias is None else bias[:C]))
             return self.normalised(query), *(state or self.read(memory))
-        query, key, value = self.split(self.qkv(inputs))  # one product for all three
-        query, key = self.normalised(query), self.normalised(key)
-        if rotation is not None:
-            query, key = rotate(query, rotation), rotate(key, rotation)
+        both, value = self.split(self.qkv(inputs)).split([2, 1])  # one product for all three
+        both = self.normalised(both)
+        (query, key), value = both if rotation is None else rotate(both, rotation), value.squeeze(0)
         if state is not None:  # the cache comes first; it is not changed: a longer one takes its place
             key, value = torch.cat([state[0], key], dim=2), torch.cat([state[1], value], dim=2)
         return query, key, value
@@ -87,9 +87,9 @@ class MultiHeadAttention(nn.Module):
         key, value = self.split(linear(memory, self.qkv.weight[C:], None if bias is None else bias[C:]))
         return self.normalised(key), value
 
-    def split(self, x: Tensor) -> tuple[Tensor, ...]:
-        """(B, T, n * C) -> n times (B, heads, T, d)."""
-        return x.view(*x.shape[:2], -1, self.num_heads, self.head_dim).permute(2, 0, 3, 1, 4).unbind()
+    def split(self, x: Tensor) -> Tensor:
+        """(B, T, n * C) -> (n, B, heads, T, d)."""
+        return x.view(*x.shape[:2], -1, self.num_heads, self.head_dim).permute(2, 0, 3, 1, 4)
 
     def normalised(self, x: Tensor) -> Tensor:
         """With qk_norm, queries and keys all have the same length, sqrt(d) (after Henry et al. 2020)."""
@@ -123,38 +123,49 @@ class MultiHeadAttention(nn.Module):
 
 
 class RMSNormFunction(torch.autograd.Function):
-    """(16) without its gain: x / sqrt(mean of x^2 + eps), over the last dimension (Zhang & Sennrich 2019).
+    """(16) y = x / sqrt(mean of x^2 + eps), over the last dimension, and y * weight if one is given (Zhang & Sennrich
+    2019).
 
-    Its gradient by hand: (dy - y * mean of dy * y) / sqrt(...). Autograd would go back through each operation alone.
+    The gradient of y by hand: (dy - y * mean of dy * y) / sqrt(...). Autograd would go back through each operation
+    alone.
     """
 
     @staticmethod
-    def forward(ctx, x: Tensor, eps: float = 1e-5) -> Tensor:
+    def forward(ctx, x: Tensor, weight: Tensor | None = None, eps: float = 1e-5) -> Tensor:
         scale = torch.rsqrt(torch.linalg.vecdot(x, x)[..., None] / x.shape[-1] + eps)
         y = x * scale
-        ctx.save_for_backward(y, scale)
-        return y
+        ctx.save_for_backward(y, scale, weight)
+        return y if weight is None else y * weight
 
     @staticmethod
-    def backward(ctx, dy: Tensor) -> tuple[Tensor, None]:
-        y, scale = ctx.saved_tensors
+    def backward(ctx, dy: Tensor) -> tuple[Tensor, Tensor | None, None]:
+        y, scale, weight = ctx.saved_tensors
+        d_weight = None
+        if weight is not None:
+            d_weight, dy = (dy * y).flatten(0, -2).sum(0), dy * weight
         mean = torch.linalg.vecdot(dy, y)[..., None] / y.shape[-1]
-        return (dy - y * mean) * scale, None
+        return torch.addcmul(dy, y, mean, value=-1).mul_(scale), d_weight, None  # dy - y * mean, times scale
+
+
+@cache
+def dropout_masks(p: float, size: int) -> Tensor:
+    """A long row of numbers (size,), always the same: 0 at a random share p of the places, else 1 / (1 - p)."""
+    kept = torch.rand(size, generator=torch.Generator().manual_seed(0)) >= p
+    return kept / (1 - p)
 
 
 class Dropout(nn.Dropout):
     """A random share p of x is zero in training, the rest larger by as much (Srivastava et al. 2014).
 
-    To draw fewer random numbers on a CPU, one of 64 bits serves four elements; p is rounded to 65,536ths.
+    On a CPU random numbers cost more than all else here. So a mask is cut out of one long row, at a random place.
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        dropped = round(self.p * 2**16)  # of the 2^16 values that each of the four may have
-        if not self.training or not 0 < dropped < 2**16 or x.device.type != "cpu":
+        if not self.training or not 0 < self.p < 1 or x.device.type != "cpu":
             return super().forward(x)
-        numbers = torch.empty(-(-x.numel() // 4), dtype=torch.int64).random_(-(2**63), None).view(torch.int16)
-        kept = numbers[: x.numel()].view(x.shape) >= dropped - 2**15
-        return x * (kept.to(x.dtype) / (1 - dropped / 2**16))
+        masks = dropout_masks(self.p, max(2**22, 2 ** (1 + x.numel().bit_length())))
+        place = torch.randint(len(masks) - x.numel() + 1, ()).item()
+        return x * masks[place : place + x.numel()].view(x.shape).to(x.dtype)
 
 
 def angles(length: int, size: int) -> Tensor:
@@ -170,11 +181,9 @@ def sinusoids(length: int, size: int) -> Tensor:
 
 
 def rotate(x: Tensor, rotation: Tensor) -> Tensor:
-    """(11) Turn the pairs (x_i, x_{i + d/2}) of (..., T, d) by angles whose cosines and sines are given (2, T, d/2).
-
-    Rotary positions (Su et al. 2021, section 3.2). They pair neighbours: the same, but for the numbering of channels.
+    """(11) Turn each pair of neighbours in x (..., T, d): as a complex number, times e^(i angle). Those have their
+    cosines and sines in rotation (T, d/2, 2). Rotary positions (Su et al. 2021, section 3.2).
     """
-    cos, sin = rotation
-    first, second = x.chunk(2, dim=-1)
-    turned = torch.cat([first * cos - second * sin, first * sin + second * cos], dim=-1)
-    return turned.to(x.dtype)  # the angles are float32 also where autocast computes in less
+    pairs = x.to(rotation.dtype).unflatten(-1, (-1, 2))  # the angles are float32 also where autocast computes in less
+    turned = torch.view_as_complex(pairs) * torch.view_as_complex(rotation)
+    return torch.view_as_real(turned).flatten(-2).to(x.dtype)

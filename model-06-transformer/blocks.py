@@ -22,7 +22,7 @@ class RMSNorm(nn.Module):
         self.weight, self.eps = nn.Parameter(torch.ones(size)), eps
 
     def forward(self, x: Tensor) -> Tensor:
-        return RMSNormFunction.apply(x, self.eps) * self.weight
+        return RMSNormFunction.apply(x, self.weight, self.eps)
 
 
 def new_norm(config) -> nn.Module:

@@ -84,7 +84,7 @@ class TransformerLM(nn.Module):
             self.register_buffer("sinusoids", sinusoids(c.context_length, c.embedding_dim).float(), persistent=False)
         elif c.positions == "rotary":
             turned = angles(c.context_length, c.embedding_dim // c.num_heads)
-            self.register_buffer("rotation", torch.stack([turned.cos(), turned.sin()]).float(), persistent=False)
+            self.register_buffer("rotation", torch.stack([turned.cos(), turned.sin()], dim=2).float(), persistent=False)
         self.bigrams = BigramEmbedding(c.vocab_size, c.bigrams, c.embedding_dim) if c.bigrams else None
         self.dropout = Dropout(c.dropout)
         self.blocks = nn.ModuleList(Block(c) for _ in range(c.num_layers))
@@ -159,7 +159,7 @@ class TransformerLM(nn.Module):
             x = x * math.sqrt(c.embedding_dim) + self.sinusoids[places]  # Vaswani 2017, section 3.4
         if self.bigrams is not None:
             x = x + self.bigrams(token_ids, window)
-        return self.dropout(x), self.rotation[:, places] if c.positions == "rotary" else None
+        return self.dropout(x), self.rotation[places] if c.positions == "rotary" else None
 
     def attention_maps(self, token_ids: Tensor) -> Tensor:
         """To look inside: who looks at whom in a text of at most context_length tokens (B, T), (B, L, heads, T, T)."""

@@ -9,6 +9,10 @@ for each entry, follow those. U V^T has the same directions, all of size one. It
 matrix products only: five Newton-Schulz iterations, each a polynomial of the singular values that moves them towards 1.
 
 The method is for matrices between layers. Embeddings, lm_head, gains and biases stay with AdamW (train.py).
+
+NorMuon (Li et al. 2025) adds one thing. The rows of U V^T, one for each unit that the matrix feeds, are of different
+lengths where there are more rows than columns or the iterations stop early, so some units would learn faster than
+others. Each row is divided by the root of a running mean of its squares; then the whole is made as large as it was.
 """
 
 import math
@@ -40,10 +44,11 @@ def orthogonalised(matrices: Tensor, iterations: int = 5) -> Tensor:
 
 class Muon(torch.optim.Optimizer):
     """The optimiser for matrices. Those of a group have one shape and are taken together. Its "parts": so many matrices
-    lie one under another in each, and are apart."""
+    lie one under another in each, and are apart. row_decay: of NorMuon's running means, 0.95 in the paper; 0: Muon."""
 
-    def __init__(self, params, lr: float = 0.02, momentum: float = 0.95, weight_decay: float = 0.0):
-        super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay, "parts": 1})
+    def __init__(self, params, lr: float = 0.02, momentum: float = 0.95, weight_decay: float = 0.0, row_decay=0.0):
+        defaults = {"lr": lr, "momentum": momentum, "weight_decay": weight_decay, "row_decay": row_decay, "parts": 1}
+        super().__init__(params, defaults)
 
     @torch.no_grad()
     def step(self) -> None:
@@ -58,10 +63,23 @@ class Muon(torch.optim.Optimizer):
                 momentum = self.state[weight]["momentum"].mul_(group["momentum"]).add_(weight.grad)
                 steps.append(weight.grad + group["momentum"] * momentum)
             steps = orthogonalised(torch.stack(steps).unflatten(1, (group["parts"], -1)))  # (weights, parts, m, n)
+            steps = steps.to(weights[0].dtype)
+            if group["row_decay"]:
+                steps = self.evened(steps, weights, group["row_decay"])
             size = math.sqrt(max(1, steps.shape[2] / steps.shape[3]))
             for weight, step in zip(weights, steps.flatten(1, 2), strict=True):
                 weight.mul_(1 - group["lr"] * group["weight_decay"])  # as in AdamW
                 weight.add_(step, alpha=-group["lr"] * size)
+
+    def evened(self, steps: Tensor, weights: list, decay: float) -> Tensor:
+        """Steps (weights, parts, m, n), each as large as before, but no row larger than others for long (NorMuon)."""
+        squares, means = steps.square().mean(dim=3, keepdim=True), []
+        for weight, square in zip(weights, squares, strict=True):
+            before = self.state[weight].setdefault("rows", torch.zeros_like(square))  # a constant factor is no matter
+            means.append(before.lerp_(square, 1 - decay))
+        even = steps / (torch.stack(means).sqrt() + 1e-10)
+        before, after = (x.norm(dim=(2, 3), keepdim=True) for x in (steps, even))
+        return even * (before / (after + 1e-10))
 
 
 class Together:

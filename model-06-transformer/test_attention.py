@@ -22,7 +22,7 @@ def assert_same(found, expected):
 
 def rotation(length: int, head_dim: int, first: int = 0) -> torch.Tensor:
     turned = lesson.angles(first + length, head_dim)[first:]
-    return torch.stack([turned.cos(), turned.sin()])
+    return torch.stack([turned.cos(), turned.sin()], dim=2)
 
 
 # One query at a time
@@ -159,7 +159,7 @@ def test_the_cache_is_the_same_as_reading_all_at_once(cuts, rotary, qk_norm):
     turned, pieces, state = rotation(9, 4), [], None
     whole, all_of_it = attention(inputs, rotation=turned if rotary else None)
     for start, stop in zip([0, *sorted(cuts)], [*sorted(cuts), 9], strict=True):
-        outputs, state = attention(inputs[:, start:stop], state, rotation=turned[:, start:stop] if rotary else None)
+        outputs, state = attention(inputs[:, start:stop], state, rotation=turned[start:stop] if rotary else None)
         pieces.append(outputs)
     assert_same(torch.cat(pieces, dim=1), whole)
     assert_same(state, all_of_it)
@@ -217,7 +217,7 @@ def test_dropout_acts_on_the_weights_in_training_only():
 
 @pytest.mark.parametrize("p", [0.0, 0.1, 0.5, 0.999, 1 - 1e-9, 1.0])
 def test_dropout_leaves_out_a_share_and_makes_up_for_it(p):
-    """Also where four do not divide the elements; the same after the same seed; the gradient is the mask's."""
+    """The same after the same seed; the gradient is the mask's."""
     dropout, x = lesson.Dropout(p), torch.ones(333, 3, 101, dtype=torch.float64, requires_grad=True)
     outputs = []
     for seed in (0, 0, 1):
@@ -225,10 +225,10 @@ def test_dropout_leaves_out_a_share_and_makes_up_for_it(p):
         outputs.append(dropout(x))
     y, again, other = outputs
     assert torch.equal(y, again) and torch.equal(y, other) == (round(p, 6) in (0, 1))
-    dropped, share = y == 0, round(p * 2**16) / 2**16
+    dropped = y == 0
     assert dropped.double().mean().item() == pytest.approx(p, abs=0.006)
-    torch.testing.assert_close(y[~dropped], torch.full_like(y[~dropped], 1 / (1 - share) if share < 1 else 0))
-    for lag in (1, 2, 3, 4):  # neighbours come from one number, and know nothing of one another
+    torch.testing.assert_close(y[~dropped], torch.full_like(y[~dropped], 1 / (1 - p) if p < 1 else 0).float().double())
+    for lag in (1, 2, 3, 4):  # neighbours know nothing of one another
         both = (dropped.flatten()[lag:] & dropped.flatten()[:-lag]).double().mean().item()
         assert both == pytest.approx(p * p, abs=0.006)
     y.sum().backward()
@@ -241,8 +241,10 @@ def test_dropout_leaves_out_a_share_and_makes_up_for_it(p):
 def test_root_mean_square_is_pytorchs_and_its_gradient_is_right(seed, size, scale):
     torch.manual_seed(seed)
     x = (scale * torch.randn(2, 3, size).double()).requires_grad_()
-    assert_same(lesson.RMSNormFunction.apply(x), torch.nn.functional.rms_norm(x, (size,), eps=1e-5))
-    assert torch.autograd.gradcheck(lesson.RMSNormFunction.apply, (x,), eps=1e-6 * scale, atol=1e-6, rtol=1e-4)
+    for weight in (None, torch.randn(size).double().requires_grad_()):
+        function = lesson.RMSNormFunction.apply
+        assert_same(function(x, weight), torch.nn.functional.rms_norm(x, (size,), weight, eps=1e-5))
+        assert torch.autograd.gradcheck(function, (x, weight), eps=1e-6 * min(scale, 1), atol=1e-6, rtol=1e-4)
 
 
 # Positions
@@ -281,11 +283,14 @@ def test_rotary_scores_depend_on_the_distance_alone():
 
 
 def test_rotary_turns_the_pairs_by_their_angles():
-    """Each pair as a complex number, times exp(i t theta)."""
+    """Each pair of neighbours by (11)'s matrix."""
     torch.manual_seed(0)
     x = torch.randn(2, 9, 6).double()
-    turned = torch.complex(x[..., :3], x[..., 3:]) * torch.exp(1j * lesson.angles(9, 6))
-    assert_same(lesson.rotate(x, rotation(9, 6)), torch.cat([turned.real, turned.imag], dim=2))
+    cos, sin = lesson.angles(9, 6).cos(), lesson.angles(9, 6).sin()
+    first, second = x[..., 0::2], x[..., 1::2]
+    turned = lesson.rotate(x, rotation(9, 6))
+    assert_same(turned[..., 0::2], first * cos - second * sin)
+    assert_same(turned[..., 1::2], first * sin + second * cos)
 
 
 def test_with_rotary_positions_a_text_may_begin_anywhere():

@@ -57,6 +57,39 @@ def test_two_steps_by_the_definition(parts, shape):
         assert torch.equal(weight.grad, gradient)
 
 
+@pytest.mark.parametrize("parts", [1, 3])
+def test_normuon_by_the_definition(parts):
+    """Li et al. 2025: rows by their running mean of squares, with the usual correction of its start; as large as Muon's
+    step. A gradient of zeros moves nothing."""
+    torch.manual_seed(1)
+    weight, shape, means = nn.Parameter(torch.randn(12, 4, dtype=torch.float64)), (parts, 12 // parts, 4), 0
+    expected = weight.detach().clone()
+    optimizer = muon.Muon([{"params": [weight], "parts": parts}], lr=0.1, momentum=0.0, row_decay=0.8)
+    for step, gradient in enumerate((0 * weight.detach(), *torch.randn(3, 12, 4, dtype=torch.float64)), start=1):
+        weight.grad = gradient.clone()
+        optimizer.step()
+        plain = muon.orthogonalised(gradient.view(shape))
+        means = 0.8 * means + 0.2 * plain.square().mean(dim=2, keepdim=True)
+        even = plain / (means / (1 - 0.8**step)).sqrt().clamp_min(1e-9)
+        even *= (plain.square().sum((1, 2)) / even.square().sum((1, 2)).clamp_min(1e-9)).sqrt()[:, None, None]
+        expected -= 0.1 * max(1, shape[1] / 4) ** 0.5 * even.view(12, 4)
+        torch.testing.assert_close(weight.detach(), expected, rtol=1e-6, atol=1e-6)
+
+
+def test_normuon_makes_the_rows_even():
+    """After the same gradient again and again all rows move equally far, and with Muon they do not."""
+    torch.manual_seed(0)
+    gradient, moved = torch.randn(20, 5), []
+    for row_decay in (0.0, 0.95):
+        weight = nn.Parameter(torch.zeros(20, 5))
+        optimizer, weight.grad = muon.Muon([weight], row_decay=row_decay), gradient
+        for _ in range(3):
+            optimizer.step()
+        moved.append(weight.norm(dim=1))
+    assert moved[0].max() > 1.5 * moved[0].min() and moved[1].max() < 1.001 * moved[1].min()
+    torch.testing.assert_close(moved[0].norm(), moved[1].norm(), rtol=0.02, atol=0)
+
+
 def test_a_matrix_without_gradient_stays():
     weight = nn.Parameter(torch.ones(3, 2))
     muon.Muon([weight], weight_decay=0.5).step()
@@ -68,9 +101,9 @@ def new_model(**changes):
     return lesson.TransformerLM(lesson.TransformerConfig(9, 8, 12, 2, 2, **changes))
 
 
-def together(model, rate=0.02):
+def together(model, rate=0.02, row_decay=0.0):
     groups, rest = muon.matrices_of(model)
-    return muon.Together(torch.optim.AdamW(rest, lr=1e-2), muon.Muon(groups, rate))
+    return muon.Together(torch.optim.AdamW(rest, lr=1e-2), muon.Muon(groups, rate, row_decay=row_decay))
 
 
 @pytest.mark.parametrize("changes", [{}, {"activation": "swiglu"}, {"tied": True, "no_bias": True, "bigrams": 20}])
@@ -107,10 +140,11 @@ def test_it_lowers_a_loss():
     assert losses[-1] < 0.2 and losses[-1] < without[-1] / 2
 
 
-def test_going_on_from_a_saved_state_is_going_on(tmp_path):
+@pytest.mark.parametrize("row_decay", [0.0, 0.95])
+def test_going_on_from_a_saved_state_is_going_on(tmp_path, row_decay):
     """Of both optimisers, through a file; the rates of the groups, too."""
     whole, parts = new_model(), new_model()
-    one, other = together(whole), together(parts)
+    one, other = together(whole, row_decay=row_decay), together(parts, row_decay=row_decay)
     steps(whole, one, 6)
     steps(parts, other, 3)
     torch.save({"weights": parts.state_dict(), "optimizer": other.state_dict()}, tmp_path / "saved.pt")
@@ -124,19 +158,20 @@ def test_going_on_from_a_saved_state_is_going_on(tmp_path):
         assert torch.equal(weight, expected)
 
 
-def test_under_autocast_the_iterations_are_rounded_and_no_weight_is():
+@pytest.mark.parametrize("row_decay", [0.0, 0.95])
+def test_under_autocast_the_iterations_are_rounded_and_no_weight_is(row_decay):
     """What rounds are directions in which the gradient hardly is: the step is nearly the same."""
     model = new_model()
     token_ids = torch.arange(8)[None]
     model(token_ids)[0].square().mean().backward()
     before = [weight.detach().clone() for weight in model.parameters()]
-    optimizer = together(model)
+    optimizer = together(model, row_decay=row_decay)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         optimizer.step()
     exact = new_model()
     for weight, value, other in zip(exact.parameters(), before, model.parameters(), strict=True):
         assert torch.equal(weight, value) and other.dtype == torch.float32
         weight.grad = other.grad
-    together(exact).step()
+    together(exact, row_decay=row_decay).step()
     for weight, value, rounded in zip(exact.parameters(), before, model.parameters(), strict=True):
         assert (weight - rounded).norm() <= 0.4 * (weight - value).norm()

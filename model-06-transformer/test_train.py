@@ -84,7 +84,7 @@ def test_a_loss_that_is_no_number_stops_the_run_and_says_why(tmp_path, monkeypat
 # Accumulation
 
 
-@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+@pytest.mark.parametrize("optimizer", ["adamw", "muon", "normuon"])
 def test_two_batches_of_8_make_the_step_of_one_of_16(optimizer):
     """And four of 4; dropout off, in float64."""
     train, results = load(LESSON / "train.py"), []
@@ -117,7 +117,7 @@ def test_a_run_that_accumulates_sees_what_one_with_larger_batches_sees(tmp_path,
 # The optimiser
 
 
-@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+@pytest.mark.parametrize("optimizer", ["adamw", "muon", "normuon"])
 def test_only_matrices_decay_and_muon_has_those_of_the_blocks(optimizer):
     train = load(LESSON / "train.py")
     model = train.TransformerLM(train.TransformerConfig(7, 6, 8, 2, 2, norm="rms"))
@@ -128,7 +128,7 @@ def test_only_matrices_decay_and_muon_has_those_of_the_blocks(optimizer):
         for weight in group["params"]:
             name = next(name for name, other in model.named_parameters() if other is weight)
             seen.append(name)
-            assert in_muon == (optimizer == "muon" and weight.dim() == 2 and name.startswith("blocks."))
+            assert in_muon == (optimizer != "adamw" and weight.dim() == 2 and name.startswith("blocks."))
             assert group["weight_decay"] == (0.1 if weight.dim() == 2 else 0.0)
             assert group["lr"] == (0.02 if in_muon else 1e-3)
     assert sorted(seen) == sorted(name for name, _ in model.named_parameters())

@@ -76,7 +76,8 @@ def arguments(config_class=TransformerConfig, presets=PRESETS, description=__doc
     config_flags(parser, config_class)
     add = parser.add_argument
     add("--accumulate", type=positive_int, default=1, help="batches that make one step (%(default)s)")
-    add("--optimizer", choices=("adamw", "muon"), default="adamw", help="muon: for the blocks' matrices (%(default)s)")
+    add("--optimizer", choices=("adamw", "muon", "normuon"), default="adamw",
+        help="muon, normuon: for the blocks' matrices (%(default)s)")  # fmt: skip
     add("--muon-lr", type=float, default=0.02, help="learning rate of Muon's matrices (%(default)s)")
     add("--weight-decay", type=float, help="of matrices")
     add("--label-smoothing", type=float, default=0.0, help="in the training loss, shared by all tokens (%(default)s)")
@@ -118,11 +119,14 @@ def train_step(model, optimizer, batch, accumulate, clip, smoothing, device, pre
 
 def make_optimizer(model, args):
     """AdamW (Loshchilov & Hutter 2019), or Muon for the blocks' matrices, AdamW for the rest; only matrices decay."""
-    groups, rest = matrices_of(model) if args.optimizer == "muon" else ([], list(model.parameters()))
+    groups, rest = matrices_of(model) if "muon" in args.optimizer else ([], list(model.parameters()))
     matrices, others = ([weight for weight in rest if (weight.dim() >= 2) == is_one] for is_one in (True, False))
     decays = [{"params": matrices, "weight_decay": args.weight_decay}, {"params": others, "weight_decay": 0.0}]
     adamw = torch.optim.AdamW(decays, lr=args.learning_rate, betas=(0.9, 0.99), fused=True)
-    return Together(adamw, Muon(groups, args.muon_lr, weight_decay=args.weight_decay)) if groups else adamw
+    if not groups:
+        return adamw
+    row_decay = 0.95 if args.optimizer == "normuon" else 0.0
+    return Together(adamw, Muon(groups, args.muon_lr, weight_decay=args.weight_decay, row_decay=row_decay))
 
 
 def main() -> None:
