@@ -114,6 +114,29 @@ def test_a_run_that_accumulates_sees_what_one_with_larger_batches_sees(tmp_path,
     torch.testing.assert_close(*map(torch.tensor, found), rtol=0, atol=1e-3)
 
 
+# Windows that grow
+
+
+def test_windows_grow_when_half_of_what_was_left_is_done():
+    """And hold the same tokens in the same order; without the flag they are whole."""
+    train = load(LESSON / "train.py")
+    batch = next(RandomWindows(torch.arange(500), 3, 16))
+    for done, length in ((0, 4), (0.49, 4), (0.5, 8), (0.74, 8), (0.75, 16), (0.99, 16), (1 - 1e-9, 16)):
+        pieces = train.in_pieces(batch, done, SimpleNamespace(context_length=16, grow_from=4))
+        assert pieces.inputs.shape == pieces.targets.shape == (3 * 16 // length, length)
+        assert torch.equal(pieces.inputs.flatten(), batch.inputs.flatten())
+        assert torch.equal(pieces.targets, pieces.inputs + 1)
+        whole = train.in_pieces(batch, done, SimpleNamespace(context_length=16, grow_from=0))
+        assert torch.equal(whole.inputs, batch.inputs) and torch.equal(whole.targets, batch.targets)
+
+
+@pytest.mark.parametrize("length", ["3", "16", "-4"])
+def test_windows_grow_to_the_whole_by_doubling(length, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["train.py", "--context-length", "8", "--grow-from", length])
+    with pytest.raises(LearnerError, match="a half, a quarter"):
+        load(LESSON / "train.py").arguments()
+
+
 # The optimiser
 
 

@@ -18,11 +18,23 @@ from pathlib import Path
 import torch
 from model import TransformerConfig, TransformerLM
 from muon import Muon, Together, matrices_of
+from presets import PRESETS
 from torch.nn.functional import cross_entropy
 
 from shared.compute import autocast, choose_device, choose_threads, compiled, settle, show_choice
-from shared.console import CtrlC, Progress, common_flags, config_flags, duration, parse, positive_int, run, say
-from shared.data.batching import RandomWindows
+from shared.console import (
+    CtrlC,
+    LearnerError,
+    Progress,
+    common_flags,
+    config_flags,
+    duration,
+    parse,
+    positive_int,
+    run,
+    say,
+)
+from shared.data.batching import Batch, RandomWindows
 from shared.data.tokens import load_tokens
 from shared.evaluation import describe_loss, first_loss, report, sliding_losses, token_losses
 from shared.runs import (
@@ -42,33 +54,6 @@ from shared.runs import (
 from shared.tokenizers import tokenizer_from_dict
 
 LESSON = Path(__file__).resolve().parent
-BASE = {"learning_rate": 4e-3, "weight_decay": 0.1, "warmup": 100, "clip": 1.0, "evaluations": 10, "batch_size": 16,
-        "context_length": 128, "embedding_dim": 192, "num_layers": 4, "num_heads": 4,
-        "positions": "rotary"}  # fmt: skip
-PRESETS = {  # "expected": nats per token, around what results/presets.json has
-    "default": BASE | {"steps": 3600, "learning_rate": 3e-3, "init_std": 0.08, "dropout": 0.15,
-                       "expected": (1.52, 1.56)},
-    "quick": BASE | {"steps": 700, "batch_size": 32, "context_length": 64, "embedding_dim": 96, "num_layers": 3,
-                     "init_std": 0.08, "expected": (1.69, 1.75)},
-    # Vaswani et al. 2017, sections 3 and 5; the decoder alone. Scaled to a CPU: 4 layers of 192 and 6 heads instead of
-    # 6 of 512 and 8; 1,600 steps instead of 100,000, 200 of warm-up instead of 4,000; a rate below that formula's 5e-3.
-    "mini": BASE | {"steps": 1600, "learning_rate": 1e-3, "warmup": 200, "decay": "inverse_sqrt", "weight_decay": 0.0,
-                    "batch_size": 32, "label_smoothing": 0.1, "clip": 0.0, "dropout": 0.1, "num_heads": 6,
-                    "positions": "sinusoidal", "post_norm": True, "activation": "relu", "tied": True,
-                    "expected": (1.71, 1.78)},
-    # Radford et al. 2019; dropout as in their first GPT (2018). For a GPU: --embedding-dim 768 --num-layers 12
-    # --num-heads 12 --context-length 1024 --tokenizer bpe --vocab-size 50257 --lr 6e-4 is GPT-2, of 124 million
-    # parameters; --embedding-dim 384 --num-heads 6 --batch-size 64 --steps 5000 --lr 1e-3 --dropout 0.2 is nanoGPT's
-    # for Shakespeare. The rate here is for fewer channels, and fewer steps.
-    "gpt": BASE | {"steps": 4000, "learning_rate": 3e-3, "context_length": 256, "embedding_dim": 256, "num_layers": 6,
-                   "num_heads": 8, "positions": "learned", "dropout": 0.1, "attention_dropout": 0.1, "tied": True},
-    "modern": BASE | {"steps": 3000, "learning_rate": 3e-3, "optimizer": "muon", "muon_lr": 0.015, "weight_decay": 0.01,
-                      "decay": "linear", "batch_size": 8, "context_length": 256, "embedding_dim": 128, "num_heads": 2,
-                      "dropout": 0.1, "norm": "rms", "qk_norm": True, "activation": "squared_relu", "no_bias": True,
-                      "zero_init": True, "bigrams": 5000, "token_shift": True, "expected": (1.46, 1.50)},
-    "ladder": BASE | {"steps": 16000, "batch_size": 8, "dataset": "fables", "context_length": 256, "embedding_dim": 80,
-                      "num_layers": 3, "init_std": 0.1},
-}  # fmt: skip
 
 
 def arguments(config_class=TransformerConfig, presets=PRESETS, description=__doc__):
@@ -80,6 +65,7 @@ def arguments(config_class=TransformerConfig, presets=PRESETS, description=__doc
         help="muon, normuon: for the blocks' matrices (%(default)s)")  # fmt: skip
     add("--muon-lr", type=float, default=0.02, help="learning rate of Muon's matrices (%(default)s)")
     add("--weight-decay", type=float, help="of matrices")
+    add("--grow-from", type=int, default=0, help="tokens in the first windows; later twice as many, up to all (0: no)")
     add("--label-smoothing", type=float, default=0.0, help="in the training loss, shared by all tokens (%(default)s)")
     add("--clip", type=float, help="largest norm of the gradient; 0 leaves it as it is")
     add("--warmup", type=positive_int, help="steps until the learning rate is at its highest")
@@ -87,7 +73,18 @@ def arguments(config_class=TransformerConfig, presets=PRESETS, description=__doc
     add("--evaluations", type=positive_int, help="how often the validation split is read on the way")
     add("--compile", action="store_true", help="let torch.compile write the step anew (it needs a C++ compiler)")
     common_flags(parser, presets)
-    return parse(parser, presets)
+    args = parse(parser, presets)
+    whole = args.context_length
+    if args.grow_from not in (0, *(whole >> i for i in range(whole.bit_length()) if whole % 2**i == 0)):
+        raise LearnerError(f"--grow-from {args.grow_from} is not a half, a quarter ... of --context-length {whole}")
+    return args
+
+
+def in_pieces(batch: Batch, done: float, args) -> Batch:
+    """With --grow-from: the windows, cut into shorter ones. These have so many tokens until half of the steps are done,
+    twice as many for half of the rest, and so on (Li et al. 2022; Press et al. 2021)."""
+    length = min(args.context_length, (args.grow_from or args.context_length) << int(-math.log2(1 - done)))
+    return Batch(batch.inputs.reshape(-1, length), batch.targets.reshape(-1, length), batch.restart)
 
 
 def share_of_rate(step: int, args) -> float:
@@ -149,7 +146,7 @@ def main() -> None:
     loader = RandomWindows(train_ids, windows, args.context_length, args.seed)
     if not saved:  # what is decided by measuring is decided here, once, on a copy
         trial, batch = copy.deepcopy(network), next(RandomWindows(train_ids, windows, args.context_length))
-        trial_step = partial(train_step, trial, make_optimizer(trial, args), batch, *more, device)
+        trial_step = partial(train_step, trial, make_optimizer(trial, args), in_pieces(batch, 0.5, args), *more, device)
         seconds_per_step = settle(args, device, loader.steps_per_epoch, trial_step)
         del trial, trial_step
     parameters = sum(parameter.numel() for parameter in model.parameters())
@@ -175,7 +172,8 @@ def main() -> None:
             start = time.perf_counter()
             for group in optimizer.param_groups:
                 group["lr"] = group.setdefault("initial_lr", group["lr"]) * share_of_rate(step, args)
-            losses.append(train_step(network, optimizer, next(loader), *more, device, args.precision))
+            batch = in_pieces(next(loader), step / args.steps, args)
+            losses.append(train_step(network, optimizer, batch, *more, device, args.precision))
             step, seconds = step + 1, seconds + time.perf_counter() - start
             check_finite(losses[-1], step, folder)
             progress.update(step, losses[-1], windows * args.context_length)

@@ -33,7 +33,7 @@ import torch
 import torch.distributed as dist
 from model import TransformerConfig, TransformerLM
 from torch.nn.parallel import DistributedDataParallel
-from train import LESSON, PRESETS, arguments, make_optimizer, share_of_rate, train_step
+from train import LESSON, PRESETS, arguments, in_pieces, make_optimizer, share_of_rate, train_step
 
 from shared.compute import choose_device, choose_threads, compiled, settle, show_choice
 from shared.console import CtrlC, LearnerError, Progress, duration, run, say
@@ -148,7 +148,7 @@ def train() -> None:
     loader = RandomWindows(train_ids, windows, args.context_length, args.seed)
     if not saved:  # each measures its own part of a step, at the same time; the first decides
         trial, batch = copy.deepcopy(network), share_of(next(RandomWindows(train_ids, windows, args.context_length)))
-        trial_step = partial(train_step, trial, make_optimizer(trial, args), batch, *more, device)
+        trial_step = partial(train_step, trial, make_optimizer(trial, args), in_pieces(batch, 0.5, args), *more, device)
         seconds_per_step = settle(args, device, loader.steps_per_epoch, trial_step)
         args.steps, args.precision = of_the_first([args.steps, args.precision])
         del trial, trial_step
@@ -178,7 +178,8 @@ def train() -> None:
             for group in optimizer.param_groups:
                 group["lr"] = group.setdefault("initial_lr", group["lr"]) * share_of_rate(step, args)
             torch.manual_seed(args.seed + step + 10**9 * RANK)  # dropout
-            loss = train_step(network, optimizer, share_of(next(loader)), *more, device, args.precision)
+            batch = in_pieces(share_of(next(loader)), step / args.steps, args)
+            loss = train_step(network, optimizer, batch, *more, device, args.precision)
             loss, stopped = of_all(loss, stop.pressed, device)
             losses.append(loss)
             step, seconds = step + 1, seconds + time.perf_counter() - start

@@ -138,6 +138,7 @@ def main() -> None:
     loader = RandomWindows(train_ids, windows, args.context_length, args.seed)
     if not saved:  # what is decided by measuring is decided here, once, on a copy
         trial, batch = copy.deepcopy(network), next(RandomWindows(train_ids, windows, args.context_length))
+        batch = train.in_pieces(batch, 0.5, args)
         trial_step = partial(train_step, trial, train.make_optimizer(trial.transformer, args), batch, *more, device)
         seconds_per_step = settle(args, device, loader.steps_per_epoch, trial_step)
         del trial, trial_step
@@ -165,7 +166,8 @@ def main() -> None:
             start = time.perf_counter()
             for group in optimizer.param_groups:
                 group["lr"] = group.setdefault("initial_lr", group["lr"]) * train.share_of_rate(step, args)
-            losses.append(train_step(network, optimizer, next(loader), *more, device, args.precision))
+            batch = train.in_pieces(next(loader), step / args.steps, args)
+            losses.append(train_step(network, optimizer, batch, *more, device, args.precision))
             step, seconds = step + 1, seconds + time.perf_counter() - start
             check_finite(losses[-1], step, folder)
             progress.update(step, losses[-1], windows * args.context_length)

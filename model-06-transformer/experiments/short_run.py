@@ -18,7 +18,7 @@ import torch
 from generate import load
 from model import TransformerConfig, TransformerLM
 from torch import Tensor
-from train import PRESETS, make_optimizer, share_of_rate, train_step
+from train import PRESETS, in_pieces, make_optimizer, share_of_rate, train_step
 
 from shared.console import LearnerError, say
 from shared.data import load_corpus
@@ -28,7 +28,8 @@ from shared.evaluation import token_losses
 from shared.files import relative
 from shared.tokenizers import train_tokenizer
 
-SETTINGS = {"optimizer": "adamw", "muon_lr": 0.02, "decay": "cosine", "label_smoothing": 0.0, "seed": 1337}
+SETTINGS = {"optimizer": "adamw", "muon_lr": 0.02, "decay": "cosine", "grow_from": 0, "label_smoothing": 0.0,
+            "seed": 1337}  # fmt: skip
 SETTINGS |= PRESETS["quick"]
 CPU = torch.device("cpu")
 
@@ -81,7 +82,8 @@ def train(model: TransformerLM, tokens: Tokens, after_step: Callable[[int], None
     for step in range(args.steps):
         for group in optimizer.param_groups:
             group["lr"] = group.setdefault("initial_lr", group["lr"]) * share_of_rate(step, args)
-        losses.append(train_step(model, optimizer, next(loader), 1, args.clip, args.label_smoothing, CPU, "float32"))
+        batch = in_pieces(next(loader), step / args.steps, args)
+        losses.append(train_step(model, optimizer, batch, 1, args.clip, args.label_smoothing, CPU, "float32"))
         if after_step:
             after_step(len(losses))
         if not math.isfinite(losses[-1]):
