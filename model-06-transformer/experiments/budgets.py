@@ -28,12 +28,12 @@ from shared.results import Result, each_once
 LESSON = Path(__file__).resolve().parents[1]
 SHORT = ["--evaluations", "1", "--dropout", "0", "--embedding-dim", "96"]
 BUDGETS = {  # what comes after train.py --preset modern
-    "20 s": [*SHORT, "--precision", "float32", "--minutes", "0.15", "--num-layers", "3", "--context-length", "64",
-             "--batch-size", "16", "--warmup", "20", "--lr", "5e-3"],  # "auto" would take a second to measure
-    "75 s": [*SHORT, "--minutes", "1.0", "--context-length", "128", "--batch-size", "32", "--warmup", "40",
-             "--muon-lr", "0.02"],
-    "6 min": ["--minutes", "5.4", "--evaluations", "3", "--dropout", "0.05"],
-    "11 min": ["--minutes", "10", "--evaluations", "4"],
+    "20 s": [*SHORT, "--precision", "float32", "--minutes", "0.15", "--num-layers", "3", "--context-length", "256",
+             "--grow-from", "64", "--batch-size", "4", "--warmup", "20", "--lr", "5e-3"],  # "auto" takes a second
+    "75 s": [*SHORT, "--minutes", "1.15", "--context-length", "256", "--grow-from", "64", "--batch-size", "8",
+             "--warmup", "40"],
+    "6 min": ["--minutes", "5.9", "--evaluations", "3", "--dropout", "0.05"],
+    "11 min": ["--minutes", "11", "--evaluations", "4"],
 }  # fmt: skip
 SEED = 1337
 
