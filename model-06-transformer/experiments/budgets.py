@@ -32,8 +32,8 @@ BUDGETS = {  # what comes after train.py --preset modern
              "--grow-from", "64", "--batch-size", "4", "--warmup", "20", "--lr", "5e-3"],  # "auto" takes a second
     "75 s": [*SHORT, "--minutes", "1.15", "--context-length", "256", "--grow-from", "64", "--batch-size", "8",
              "--warmup", "40"],
-    "6 min": ["--minutes", "5.2", "--evaluations", "3"],
-    "11 min": ["--minutes", "9.8", "--evaluations", "4", "--dropout", "0.1"],
+    "6 min": ["--minutes", "4.9", "--evaluations", "3"],
+    "11 min": ["--minutes", "9.2", "--evaluations", "4", "--dropout", "0.1"],
 }  # fmt: skip
 SEED = 1337
 
