@@ -9,8 +9,8 @@
     positions   the four schemes. Windows four times as long as those of training are read by the same weights, where
                 there is a position for every token (learned positions end with the window)
     more        other norms and bends, no biases, normalised queries and keys, tied weights
-    beyond      what goes beyond the plain architecture: sublayers that begin by adding nothing, Muon, windows that
-                grow, extras.py
+    training    other optimisers, windows that grow
+    beyond      what goes beyond the plain architecture: sublayers that begin by adding nothing, extras.py
 
 The network is that of `--preset quick`, on Tiny Shakespeare, one seed; each row with two learning rates, of which the
 table shows both and the figure the better one. A "-" means that the loss was no number any more. Single runs: what is
@@ -86,11 +86,13 @@ GROUPS = {  # group -> row -> (changes to the settings, what is done to the new 
         "SwiGLU": ({"activation": "swiglu"}, None),
         "tied": ({"tied": True}, None),
     },
-    "beyond": {
-        "what is added is 0 at the start": ({"zero_init": True}, None),
+    "training": {
         "Muon": ({"optimizer": "muon"}, None),
         "NorMuon": ({"optimizer": "normuon"}, None),
         "windows that grow, from 16": ({"grow_from": 16}, None),
+    },
+    "beyond": {
+        "what is added is 0 at the start": ({"zero_init": True}, None),
         "bigram vectors": ({"bigrams": 5000}, None),
         "token shift": ({"token_shift": True}, None),
     },
