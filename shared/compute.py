@@ -8,6 +8,7 @@ import shutil
 import sys
 import sysconfig
 import time
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -97,6 +98,7 @@ def compiled(model, device: torch.device):
     for what, is_here in needed.items():
         if not is_here:
             raise LearnerError(f"--compile needs {what}, which is not here: install it, or leave --compile out")
+    warnings.filterwarnings("ignore", message="Torchinductor does not support code generation for complex")  # lesson 06
     return torch.compile(model)
 
 
