@@ -1,6 +1,6 @@
 """What can be had in 20 seconds, 75, 6 minutes, 11 minutes? The whole process by the clock, from start to last line.
 
-    python experiments/budgets.py                       all four with one seed each, eighteen minutes
+    python experiments/budgets.py                       all four with one seed each, a quarter of an hour
     python experiments/budgets.py "75 s" "6 min"        only these; the rows of the others stay as they are
     python experiments/budgets.py --seeds 3             seeds 1337, 1338 and 1339
 
