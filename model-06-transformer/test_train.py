@@ -130,11 +130,15 @@ def test_windows_grow_when_half_of_what_was_left_is_done():
         assert torch.equal(whole.inputs, batch.inputs) and torch.equal(whole.targets, batch.targets)
 
 
-@pytest.mark.parametrize("length", ["3", "16", "-4"])
-def test_windows_grow_to_the_whole_by_doubling(length, monkeypatch):
-    monkeypatch.setattr("sys.argv", ["train.py", "--context-length", "8", "--grow-from", length])
-    with pytest.raises(LearnerError, match="a half, a quarter"):
-        load(LESSON / "train.py").arguments()
+CUTS = [(24, 3, 3), (24, 4, 6), (24, 1, 3), (24, 13, 24), (8, 128, 8), (7, 2, 7), (8, -4, 8)]
+
+
+@pytest.mark.parametrize(("whole", "at_least", "first"), CUTS)
+def test_windows_are_halved_while_so_many_tokens_are_left(whole, at_least, first):
+    """A preset's --grow-from fits any --context-length."""
+    batch = next(RandomWindows(torch.arange(500), 3, whole))
+    settings = SimpleNamespace(context_length=whole, grow_from=at_least)
+    assert load(LESSON / "train.py").in_pieces(batch, 0, settings).inputs.shape == (3 * whole // first, first)
 
 
 # The optimiser

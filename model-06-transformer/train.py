@@ -22,18 +22,7 @@ from presets import PRESETS
 from torch.nn.functional import cross_entropy
 
 from shared.compute import autocast, choose_device, choose_threads, compiled, settle, show_choice
-from shared.console import (
-    CtrlC,
-    LearnerError,
-    Progress,
-    common_flags,
-    config_flags,
-    duration,
-    parse,
-    positive_int,
-    run,
-    say,
-)
+from shared.console import CtrlC, Progress, common_flags, config_flags, duration, parse, positive_int, run, say
 from shared.data.batching import Batch, RandomWindows
 from shared.data.tokens import load_tokens
 from shared.evaluation import describe_loss, first_loss, report, sliding_losses, token_losses
@@ -65,7 +54,7 @@ def arguments(config_class=TransformerConfig, presets=PRESETS, description=__doc
         help="muon, normuon: for the blocks' matrices (%(default)s)")  # fmt: skip
     add("--muon-lr", type=float, default=0.02, help="learning rate of Muon's matrices (%(default)s)")
     add("--weight-decay", type=float, help="of matrices")
-    add("--grow-from", type=int, default=0, help="tokens in the first windows; later twice as many, up to all (0: no)")
+    add("--grow-from", type=int, default=0, help="windows are cut at first, into so many tokens (0: never)")
     add("--label-smoothing", type=float, default=0.0, help="in the training loss, shared by all tokens (%(default)s)")
     add("--clip", type=float, help="largest norm of the gradient; 0 leaves it as it is")
     add("--warmup", type=positive_int, help="steps until the learning rate is at its highest")
@@ -73,17 +62,16 @@ def arguments(config_class=TransformerConfig, presets=PRESETS, description=__doc
     add("--evaluations", type=positive_int, help="how often the validation split is read on the way")
     add("--compile", action="store_true", help="let torch.compile write the step anew (it needs a C++ compiler)")
     common_flags(parser, presets)
-    args = parse(parser, presets)
-    whole = args.context_length
-    if args.grow_from not in (0, *(whole >> i for i in range(whole.bit_length()) if whole % 2**i == 0)):
-        raise LearnerError(f"--grow-from {args.grow_from} is not a half, a quarter ... of --context-length {whole}")
-    return args
+    return parse(parser, presets)
 
 
 def in_pieces(batch: Batch, done: float, args) -> Batch:
-    """With --grow-from: the windows, cut into shorter ones. These have so many tokens until half of the steps are done,
-    twice as many for half of the rest, and so on (Li et al. 2022; Press et al. 2021)."""
-    length = min(args.context_length, (args.grow_from or args.context_length) << int(-math.log2(1 - done)))
+    """With --grow-from: the windows, halved as long as that many tokens are left in a piece. When half of the steps are
+    done pieces are twice as long, after half of the rest again, and so on (Li et al. 2022; Press et al. 2021)."""
+    length = args.context_length
+    while length % 2 == 0 and 0 < args.grow_from <= length // 2:
+        length //= 2
+    length = min(args.context_length, length << int(-math.log2(1 - done)))
     return Batch(batch.inputs.reshape(-1, length), batch.targets.reshape(-1, length), batch.restart)
 
 
