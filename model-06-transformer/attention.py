@@ -157,7 +157,7 @@ def dropout_masks(p: float, size: int) -> Tensor:
 class Dropout(nn.Dropout):
     """A random share p of x is zero in training, the rest larger by as much (Srivastava et al. 2014).
 
-    On a CPU random numbers cost more than all else here. So a mask is cut out of one long row, at a random place.
+    On a CPU, to draw fewer random numbers, a mask is cut out of one long row, at a random place.
     """
 
     def forward(self, x: Tensor) -> Tensor:

@@ -104,7 +104,7 @@ def train_step(model, optimizer, batch, accumulate, clip, smoothing, device, pre
 
 def make_optimizer(model, args):
     """AdamW (Loshchilov & Hutter 2019), or Muon for the blocks' matrices, AdamW for the rest; only matrices decay."""
-    groups, rest = matrices_of(model) if "muon" in args.optimizer else ([], list(model.parameters()))
+    groups, rest = ([], list(model.parameters())) if args.optimizer == "adamw" else matrices_of(model)
     matrices, others = ([weight for weight in rest if (weight.dim() >= 2) == is_one] for is_one in (True, False))
     decays = [{"params": matrices, "weight_decay": args.weight_decay}, {"params": others, "weight_decay": 0.0}]
     adamw = torch.optim.AdamW(decays, lr=args.learning_rate, betas=(0.9, 0.99), fused=True)
