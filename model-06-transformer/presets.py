@@ -21,10 +21,9 @@ PRESETS = {  # "expected": nats per token, around what results/presets.json has
     "gpt": BASE | {"steps": 4000, "learning_rate": 3e-3, "context_length": 256, "embedding_dim": 256, "num_layers": 6,
                    "num_heads": 8, "positions": "learned", "dropout": 0.1, "attention_dropout": 0.1, "tied": True},
     "modern": BASE | {"steps": 2500, "learning_rate": 3e-3, "optimizer": "normuon", "muon_lr": 0.015, "decay": "linear",
-                      "weight_decay": 0.01, "batch_size": 4, "context_length": 512, "grow_from": 128,
-                      "embedding_dim": 128, "num_heads": 2, "dropout": 0.05, "norm": "rms", "qk_norm": True,
-                      "activation": "squared_relu", "no_bias": True, "zero_init": True, "bigrams": 5000,
-                      "token_shift": True, "expected": (1.45, 1.49)},
+                      "batch_size": 4, "context_length": 512, "grow_from": 128, "embedding_dim": 128, "num_heads": 2,
+                      "dropout": 0.05, "norm": "rms", "qk_norm": True, "activation": "squared_relu", "no_bias": True,
+                      "zero_init": True, "bigrams": 5000, "token_shift": True, "expected": (1.45, 1.49)},
     "ladder": BASE | {"steps": 16000, "batch_size": 8, "dataset": "fables", "context_length": 256, "embedding_dim": 80,
                       "num_layers": 3, "init_std": 0.1},
 }  # fmt: skip

@@ -89,7 +89,7 @@ def test_two_batches_of_8_make_the_step_of_one_of_16(optimizer):
     """And four of 4; dropout off, in float64."""
     train, results = load(LESSON / "train.py"), []
     batch = next(RandomWindows(torch.randint(7, (500,)), 16, 6))
-    args = SimpleNamespace(optimizer=optimizer, learning_rate=1e-3, muon_lr=0.02, weight_decay=0.1)
+    args = SimpleNamespace(optimizer=optimizer, learning_rate=1e-3, muon_lr=0.02, muon_momentum=0.9, weight_decay=0.1)
     for accumulate in (1, 2, 4):
         torch.manual_seed(0)
         model = train.TransformerLM(train.TransformerConfig(7, 6, 8, 2, 2)).double()
@@ -148,7 +148,7 @@ def test_windows_are_halved_while_so_many_tokens_are_left(whole, at_least, first
 def test_only_matrices_decay_and_muon_has_those_of_the_blocks(optimizer):
     train = load(LESSON / "train.py")
     model = train.TransformerLM(train.TransformerConfig(7, 6, 8, 2, 2, norm="rms"))
-    args = SimpleNamespace(optimizer=optimizer, learning_rate=1e-3, muon_lr=0.02, weight_decay=0.1)
+    args = SimpleNamespace(optimizer=optimizer, learning_rate=1e-3, muon_lr=0.02, muon_momentum=0.9, weight_decay=0.1)
     made, seen = train.make_optimizer(model, args), []
     for group in made.param_groups:
         in_muon = "parts" in group
@@ -157,7 +157,7 @@ def test_only_matrices_decay_and_muon_has_those_of_the_blocks(optimizer):
             seen.append(name)
             assert in_muon == (optimizer != "adamw" and weight.dim() == 2 and name.startswith("blocks."))
             assert group["weight_decay"] == (0.1 if weight.dim() == 2 else 0.0)
-            assert group["lr"] == (0.02 if in_muon else 1e-3)
+            assert group["lr"] == (0.02 if in_muon else 1e-3) and group.get("momentum", 0.9) == 0.9
     assert sorted(seen) == sorted(name for name, _ in model.named_parameters())
 
 

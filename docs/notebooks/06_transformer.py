@@ -95,7 +95,7 @@ def write(model, stateless=False, prompt="\nOnce upon a time there was a ", leng
 
 
 def train(model, steps, optimizer="muon", rate=6e-3):
-    settings = Namespace(optimizer=optimizer, learning_rate=rate, muon_lr=0.02, weight_decay=0.01)
+    settings = Namespace(optimizer=optimizer, learning_rate=rate, muon_lr=0.02, muon_momentum=0.95, weight_decay=0.01)
     optimizer = training.make_optimizer(model, settings)
     rates = [group["lr"] for group in optimizer.param_groups]
     windows, losses = RandomWindows(train_ids, 16, WINDOW, seed=1), []

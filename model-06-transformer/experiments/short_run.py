@@ -28,8 +28,8 @@ from shared.evaluation import token_losses
 from shared.files import relative
 from shared.tokenizers import train_tokenizer
 
-SETTINGS = {"optimizer": "adamw", "muon_lr": 0.02, "decay": "cosine", "grow_from": 0, "label_smoothing": 0.0,
-            "seed": 1337}  # fmt: skip
+SETTINGS = {"optimizer": "adamw", "muon_lr": 0.02, "muon_momentum": 0.95, "decay": "cosine", "grow_from": 0,
+            "label_smoothing": 0.0, "seed": 1337}  # fmt: skip
 SETTINGS |= PRESETS["quick"]
 CPU = torch.device("cpu")
 
