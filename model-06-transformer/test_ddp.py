@@ -21,7 +21,8 @@ from shared.tests.shell import environment
 
 LESSON = Path(__file__).resolve().parent
 SMALL = ("--embedding-dim", "8", "--num-heads", "2", "--num-layers", "2", "--context-length", "8", "--batch-size", "4",
-         "--precision", "float32", "--device", "cpu", "--dropout", "0", "--warmup", "5", "--lr", "0.01")  # fmt: skip
+         "--precision", "float32", "--device", "cpu", "--dropout", "0", "--warmup", "5", "--lr", "0.01",
+         "--grow-from", "2")  # fmt: skip
 WHOLE = "--dataset", "tiny.txt", "--steps", "20", "--accumulate", "2", *SMALL
 QUICKLY = f"""import sys
 sys.path.insert(0, {str(LESSON)!r})
