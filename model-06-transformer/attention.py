@@ -154,6 +154,14 @@ def dropout_masks(p: float, size: int) -> Tensor:
     return kept / (1 - p)
 
 
+@torch.compiler.disable  # it would compile the row itself into every step, and throw it away after
+def dropout_mask(p: float, size: int) -> Tensor:
+    """So many numbers of such a row (size,), from a random place on."""
+    masks = dropout_masks(p, max(2**22, 2 ** (1 + size.bit_length())))
+    place = torch.randint(len(masks) - size + 1, ()).item()
+    return masks[place : place + size]
+
+
 class Dropout(nn.Dropout):
     """A random share p of x is zero in training, the rest larger by as much (Srivastava et al. 2014).
 
@@ -163,9 +171,7 @@ class Dropout(nn.Dropout):
     def forward(self, x: Tensor) -> Tensor:
         if not self.training or not 0 < self.p < 1 or x.device.type != "cpu":
             return super().forward(x)
-        masks = dropout_masks(self.p, max(2**22, 2 ** (1 + x.numel().bit_length())))
-        place = torch.randint(len(masks) - x.numel() + 1, ()).item()
-        return x * masks[place : place + x.numel()].view(x.shape).to(x.dtype)
+        return x * dropout_mask(self.p, x.numel()).view(x.shape).to(x.dtype)
 
 
 def angles(length: int, size: int) -> Tensor:
