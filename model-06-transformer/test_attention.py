@@ -1,6 +1,7 @@
 """What proves attention.py right. Run: pytest model-06-transformer"""
 
 import math
+import warnings
 from pathlib import Path
 
 import pytest
@@ -234,6 +235,17 @@ def test_dropout_leaves_out_a_share_and_makes_up_for_it(p):
     y.sum().backward()
     assert torch.equal(x.grad, y)
     assert dropout.eval()(x) is x
+
+
+def test_dropout_is_compiled_without_a_warning_and_draws_anew_in_each_call():
+    dropout, x = torch.compile(lesson.Dropout(0.25), backend="eager"), torch.ones(50, 40)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        outputs = [dropout(x) for _ in range(3)]
+    assert not torch.equal(outputs[1], outputs[2])
+    for y in outputs:
+        assert y[y > 0].unique().tolist() == pytest.approx([4 / 3])
+        assert 0.15 < (y == 0).float().mean() < 0.35
 
 
 @given(st.integers(0, 1000), st.integers(1, 9), st.floats(1e-3, 1e3))

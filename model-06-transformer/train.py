@@ -53,7 +53,7 @@ def arguments(config_class=TransformerConfig, presets=PRESETS, description=__doc
     add("--optimizer", choices=("adamw", "muon", "normuon"), default="adamw",
         help="muon, normuon: for the blocks' matrices (%(default)s)")  # fmt: skip
     add("--muon-lr", type=float, default=0.02, help="learning rate of Muon's matrices (%(default)s)")
-    add("--muon-momentum", type=float, default=0.95, help="how much of the last steps goes on (%(default)s)")
+    add("--muon-momentum", type=float, default=0.95, help="how much of its momentum a step keeps (%(default)s)")
     add("--weight-decay", type=float, help="of matrices")
     add("--grow-from", type=int, default=0, help="windows are cut at first, into so many tokens (0: never)")
     add("--label-smoothing", type=float, default=0.0, help="in the training loss, shared by all tokens (%(default)s)")
