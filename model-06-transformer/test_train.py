@@ -81,6 +81,9 @@ def test_a_loss_that_is_no_number_stops_the_run_and_says_why(tmp_path, monkeypat
         check_run_folder(LESSON, tmp_path, monkeypatch, *SMALL, "--lr", "1e30", "--clip", "0", "--norm", "none")
 
 
+RATES = {"learning_rate": 1e-3, "muon_lr": 0.02, "muon_momentum": 0.9, "weight_decay": 0.1}
+
+
 # Accumulation
 
 
@@ -89,7 +92,7 @@ def test_two_batches_of_8_make_the_step_of_one_of_16(optimizer):
     """And four of 4; dropout off, in float64."""
     train, results = load(LESSON / "train.py"), []
     batch = next(RandomWindows(torch.randint(7, (500,)), 16, 6))
-    args = SimpleNamespace(optimizer=optimizer, learning_rate=1e-3, muon_lr=0.02, muon_momentum=0.9, weight_decay=0.1)
+    args = SimpleNamespace(optimizer=optimizer, **RATES)
     for accumulate in (1, 2, 4):
         torch.manual_seed(0)
         model = train.TransformerLM(train.TransformerConfig(7, 6, 8, 2, 2)).double()
@@ -148,7 +151,7 @@ def test_windows_are_halved_while_so_many_tokens_are_left(whole, at_least, first
 def test_only_matrices_decay_and_muon_has_those_of_the_blocks(optimizer):
     train = load(LESSON / "train.py")
     model = train.TransformerLM(train.TransformerConfig(7, 6, 8, 2, 2, norm="rms"))
-    args = SimpleNamespace(optimizer=optimizer, learning_rate=1e-3, muon_lr=0.02, muon_momentum=0.9, weight_decay=0.1)
+    args = SimpleNamespace(optimizer=optimizer, **RATES)
     made, seen = train.make_optimizer(model, args), []
     for group in made.param_groups:
         in_muon = "parts" in group
