@@ -74,9 +74,13 @@ class MultiHeadAttention(nn.Module):
             C, bias = inputs.shape[2], self.qkv.bias
             (query,) = self.split(linear(inputs, self.qkv.weight[:C], None if bias is None else bias[:C]))
             return self.normalised(query), *(state or self.read(memory))
-        both, value = self.split(self.qkv(inputs)).split([2, 1])  # one product for all three
-        both = self.normalised(both)
-        (query, key), value = both if rotation is None else rotate(both, rotation), value.squeeze(0)
+        qkv = self.split(self.qkv(inputs))  # one product for all three
+        if rotation is None and not self.qk_norm:
+            query, key, value = qkv.unbind()
+        else:
+            both, (value,) = qkv.split([2, 1])
+            both = self.normalised(both)
+            query, key = both if rotation is None else rotate(both, rotation)
         if state is not None:  # the cache comes first; it is not changed: a longer one takes its place
             key, value = torch.cat([state[0], key], dim=2), torch.cat([state[1], value], dim=2)
         return query, key, value
@@ -169,7 +173,9 @@ class Dropout(nn.Dropout):
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        if not self.training or not 0 < self.p < 1 or x.device.type != "cpu":
+        if not self.training or not self.p:
+            return x
+        if self.p == 1 or x.device.type != "cpu":
             return super().forward(x)
         return x * dropout_mask(self.p, x.numel()).view(x.shape).to(x.dtype)
 

@@ -4,9 +4,9 @@ the cache of keys and values worth?
     python benchmark.py
 
 A training step (forward, loss, backward, AdamW) at nanoGPT's configuration for a CPU: 4 layers of 128 with 4 heads, a
-context of 64, batch 12, float32, no dropout, Shakespeare's 65 characters. The same weights on both sides; embeddings
-and lm_head alike, and what train.py does for speed, for both: AdamW in one pass over the weights, freed memory kept for
-the next step. 30 pairs in turn, medians.
+context of 64, batch 12, float32, no dropout, no biases, lm_head tied, Shakespeare's 65 characters. The same weights on
+both sides; embeddings and lm_head alike, and what train.py does for speed, for both: AdamW in one pass over the
+weights, freed memory kept for the next step, as many threads as are fastest. 30 pairs in turn, medians.
 
 Generation, one token at a time: 1,000 tokens with the cache, and with the whole window read again for every token, at
 the default preset and at context 256; 3 pairs in turn, medians.
@@ -21,16 +21,15 @@ from pathlib import Path
 import torch
 from model import TransformerConfig, TransformerLM
 from torch import Tensor, nn
-from torch.nn.functional import gelu
 from train import PRESETS, train_step
 
-from shared.compute import keep_freed_memory
+from shared.compute import choose_threads
 from shared.console import run, say
 from shared.data.batching import Batch
 from shared.results import Result
 
 LESSON = Path(__file__).resolve().parent
-NANOGPT = TransformerConfig(65, context_length=64, embedding_dim=128, num_layers=4, num_heads=4)
+NANOGPT = TransformerConfig(65, 64, embedding_dim=128, num_layers=4, num_heads=4, tied=True, no_bias=True)
 BATCH, PAIRS, WARM_UP = 12, 30, 3
 TOKENS, GENERATION_PAIRS = 1000, 3
 
@@ -44,10 +43,10 @@ class TorchLM(nn.Module):
         self.embedding = nn.Embedding(c.vocab_size, c.embedding_dim)
         self.position_embedding = nn.Embedding(c.context_length, c.embedding_dim)
         layer = nn.TransformerEncoderLayer(
-            c.embedding_dim, c.num_heads, 4 * c.embedding_dim, c.dropout, partial(gelu, approximate="tanh"),
-            batch_first=True, norm_first=True,
+            c.embedding_dim, c.num_heads, 4 * c.embedding_dim, c.dropout, "gelu", batch_first=True, norm_first=True,
+            bias=not c.no_bias,
         )  # fmt: skip
-        norm = nn.LayerNorm(c.embedding_dim)
+        norm = nn.LayerNorm(c.embedding_dim, bias=not c.no_bias)
         self.encoder = nn.TransformerEncoder(layer, c.num_layers, norm, enable_nested_tensor=False)
         self.lm_head = nn.Linear(c.embedding_dim, c.vocab_size, bias=False)
         names = {"encoder.layers.": "blocks.", "self_attn.in_proj_": "attention.qkv.", "encoder.norm.": "norm.",
@@ -60,6 +59,8 @@ class TorchLM(nn.Module):
                 our_name = our_name.replace(theirs, ours)
             weights[name] = model.state_dict()[our_name]
         self.load_state_dict(weights)
+        if c.tied:
+            self.lm_head.weight = self.embedding.weight
 
     def forward(self, token_ids: Tensor) -> tuple[Tensor, None]:
         T = token_ids.shape[1]
@@ -91,7 +92,7 @@ def timed(step) -> float:
     return 1000 * (time.perf_counter() - start)
 
 
-@torch.no_grad()
+@torch.inference_mode()
 def write(model: TransformerLM, tokens: int, cache: bool) -> tuple[float, list[int]]:
     """Tokens per second of one text, always the likeliest token next, and the text."""
     window, state, written = torch.zeros(1, 1, dtype=torch.int64), None, []
@@ -122,7 +123,7 @@ def measure_generation(config: TransformerConfig, tokens=TOKENS, pairs=GENERATIO
 
 
 def main() -> None:
-    keep_freed_memory()
+    choose_threads()
     say(f"{torch.get_num_threads()} threads; a training step, medians of {PAIRS} pairs, in milliseconds")
     columns = ["layers", "heads", "width", "context", "batch", "torch.nn.TransformerEncoder, ms", "TransformerLM, ms"]
     result, c = Result(LESSON, "benchmark", [*columns, "ratio"], seed=0), NANOGPT

@@ -66,8 +66,8 @@ class FeedForward(nn.Module):
         if self.activation == "swiglu":
             gate, value = a.chunk(2, dim=-1)
             return silu(gate) * value
-        if self.activation == "gelu":
-            return gelu(a, approximate="tanh")  # as in GPT-2
+        if self.activation in ("gelu", "gelu_tanh"):  # the second: as GPT-2 computed it
+            return gelu(a, approximate="tanh" if self.activation == "gelu_tanh" else "none")
         return SquaredReLU.apply(a) if self.activation == "squared_relu" else relu(a)
 
 

@@ -38,8 +38,9 @@ def from_gpt2(state_dict: dict[str, Tensor], num_heads: int | None = None) -> Tr
         raise ValueError(f"these are not the weights of a GPT-2: {error}") from None
     ours["lm_head.weight"] = ours["embedding.weight"]
     config = TransformerConfig(
-        vocab_size, context_length, embedding_dim, num_layers, num_heads or embedding_dim // 64, tied=True
-    )
+        vocab_size, context_length, embedding_dim, num_layers, num_heads or embedding_dim // 64,
+        activation="gelu_tanh", tied=True,
+    )  # fmt: skip
     model = TransformerLM(config).to(theirs["wte.weight"].dtype)
     model.load_state_dict(ours)
     return model.eval()

@@ -32,7 +32,7 @@ from shared.console import LearnerError, nearest
 CHOICES = {
     "positions": ("learned", "sinusoidal", "rotary", "none"),
     "norm": ("layer", "rms", "none"),
-    "activation": ("gelu", "relu", "squared_relu", "swiglu"),
+    "activation": ("gelu", "gelu_tanh", "relu", "squared_relu", "swiglu"),
 }
 
 
@@ -48,7 +48,7 @@ class TransformerConfig:
     positions: str = "learned"  # or "sinusoidal", "rotary", "none"
     norm: str = "layer"  # or "rms", "none"
     post_norm: bool = False  # normalise the sum (2017) instead of what goes into the sublayer
-    activation: str = "gelu"  # or "relu", "squared_relu", "swiglu"
+    activation: str = "gelu"  # or "gelu_tanh", "relu", "squared_relu", "swiglu"
     tied: bool = False  # lm_head's matrix is the embedding's
     no_bias: bool = False  # linear layers without their biases
     init_std: float = 0.02  # of the weights at the start (19); GPT-2's, small for few channels

@@ -19,7 +19,8 @@ PRESETS = {  # "expected": nats per token, around what results/presets.json has
     # parameters; --embedding-dim 384 --num-heads 6 --batch-size 64 --steps 5000 --lr 1e-3 --dropout 0.2 is nanoGPT's
     # for Shakespeare. The rate here is for fewer channels, and fewer steps.
     "gpt": BASE | {"steps": 4000, "learning_rate": 3e-3, "context_length": 256, "embedding_dim": 256, "num_layers": 6,
-                   "num_heads": 8, "positions": "learned", "dropout": 0.1, "attention_dropout": 0.1, "tied": True},
+                   "num_heads": 8, "positions": "learned", "activation": "gelu_tanh", "dropout": 0.1,
+                   "attention_dropout": 0.1, "tied": True},
     "modern": BASE | {"steps": 2500, "learning_rate": 3e-3, "optimizer": "normuon", "muon_lr": 0.015, "decay": "linear",
                       "batch_size": 4, "context_length": 512, "grow_from": 128, "embedding_dim": 128, "num_heads": 2,
                       "dropout": 0.05, "norm": "rms", "qk_norm": True, "activation": "squared_relu", "no_bias": True,

@@ -217,7 +217,7 @@ class Compiled(torch.nn.Module):
         return self._orig_mod(token_ids)
 
 
-def test_compile_is_for_training_only_and_trains_the_same_weights(tmp_path, monkeypatch):
+def test_compile_is_for_training_only_and_trains_the_same_weights(tmp_path, monkeypatch, one_thread):
     for name in ("tiny.txt", "Python.h"):
         (tmp_path / name).write_text(TEXT, encoding="utf-8")
     monkeypatch.setattr("shared.compute.torch.compile", Compiled)

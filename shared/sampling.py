@@ -89,7 +89,7 @@ class Sampler:
         if training:
             self.model.eval()
         try:
-            with torch.no_grad():
+            with torch.inference_mode():
                 inputs = torch.tensor([token_ids], dtype=torch.int64, device=self.device)  # (1, T)
                 logits, state = self.model(inputs, None if self.stateless else self.state)
         finally:
