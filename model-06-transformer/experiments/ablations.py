@@ -3,12 +3,14 @@
     python experiments/ablations.py                 all rows, each two short runs: about an hour on one core
     python experiments/ablations.py parts norms     some of the groups, beside the rows that are there
 
+    base        the network as it is
     parts       what attention and blocks are made of: the scale of the scores, heads, residual connections, norms,
                 and how large the weights are at the start (19)
     norms       six blocks, post-norm against pre-norm, each with 100 steps of warm-up and with none
     positions   the four schemes. Windows four times as long as those of training are read by the same weights, where
                 there is a position for every token (learned positions end with the window)
-    more        other norms and bends, no biases, normalised queries and keys, tied weights
+    bends       other functions between the two layers of the feed-forward network
+    more        another norm, no biases, normalised queries and keys, tied weights
     training    other optimisers, windows that grow
     beyond      what goes beyond the plain architecture: sublayers that begin by adding nothing, extras.py
 
@@ -60,10 +62,9 @@ def without_scale(model: TransformerLM) -> None:
         block.attention.scale = 1.0
 
 
-NOTHING = ({}, None)
 GROUPS = {  # group -> row -> (changes to the settings, what is done to the new model)
+    "base": {"as it is": ({}, None)},
     "parts": {
-        "as it is": NOTHING,
         "scores not scaled": ({}, without_scale),
         "one head": ({"num_heads": 1}, None),
         "no residual connections": ({}, without_residual),
@@ -77,13 +78,15 @@ GROUPS = {  # group -> row -> (changes to the settings, what is done to the new 
         for warmup in (100, 1)
     },
     "positions": {f"positions: {kind}": ({"positions": kind}, None) for kind in ("learned", "sinusoidal")},
+    "bends": {
+        name: ({"activation": activation}, None)
+        for name, activation in (("GELU by a tanh", "gelu_tanh"), ("ReLU", "relu"), ("squared ReLU", "squared_relu"),
+                                 ("SwiGLU", "swiglu"))
+    },
     "more": {
         "RMSNorm": ({"norm": "rms"}, None),
         "no biases": ({"no_bias": True}, None),
         "queries and keys normalised": ({"qk_norm": True}, None),
-        "ReLU": ({"activation": "relu"}, None),
-        "squared ReLU": ({"activation": "squared_relu"}, None),
-        "SwiGLU": ({"activation": "swiglu"}, None),
         "tied": ({"tied": True}, None),
     },
     "training": {
