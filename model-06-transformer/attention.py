@@ -78,9 +78,9 @@ class MultiHeadAttention(nn.Module):
         if rotation is None and not self.qk_norm:
             query, key, value = qkv.unbind()
         else:
-            both, (value,) = qkv.split([2, 1])
+            both, value = qkv.split([2, 1])
             both = self.normalised(both)
-            query, key = both if rotation is None else rotate(both, rotation)
+            (query, key), value = (both if rotation is None else rotate(both, rotation)).unbind(), value.squeeze(0)
         if state is not None:  # the cache comes first; it is not changed: a longer one takes its place
             key, value = torch.cat([state[0], key], dim=2), torch.cat([state[1], value], dim=2)
         return query, key, value
@@ -193,9 +193,8 @@ def sinusoids(length: int, size: int) -> Tensor:
 
 
 def rotate(x: Tensor, rotation: Tensor) -> Tensor:
-    """(11) Turn each pair of neighbours in x (..., T, d): as a complex number, times e^(i angle). Those have their
-    cosines and sines in rotation (T, d/2, 2). Rotary positions (Su et al. 2021, section 3.2).
+    """(11) Turn each pair of neighbours in x (..., T, d): as a complex number, times e^(i angle). Those are rotation
+    (T, d/2), complex. Rotary positions (Su et al. 2021, section 3.2).
     """
-    pairs = x.to(rotation.dtype).unflatten(-1, (-1, 2))  # the angles are float32 also where autocast computes in less
-    turned = torch.view_as_complex(pairs) * torch.view_as_complex(rotation)
-    return torch.view_as_real(turned).flatten(-2).to(x.dtype)
+    pairs = x.to(rotation.dtype.to_real()).unflatten(-1, (-1, 2))  # float32 also where autocast computes in less
+    return torch.view_as_real(torch.view_as_complex(pairs) * rotation).flatten(-2).to(x.dtype)

@@ -159,7 +159,7 @@ class TransformerLM(nn.Module):
             x = x * math.sqrt(c.embedding_dim) + self.sinusoids[places]  # Vaswani 2017, section 3.4
         if self.bigrams is not None:
             x = x + self.bigrams(token_ids, window)
-        return self.dropout(x), self.rotation[places] if c.positions == "rotary" else None
+        return self.dropout(x), torch.view_as_complex(self.rotation[places]) if c.positions == "rotary" else None
 
     def attention_maps(self, token_ids: Tensor) -> Tensor:
         """To look inside: who looks at whom in a text of at most context_length tokens (B, T), (B, L, heads, T, T)."""

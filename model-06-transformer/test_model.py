@@ -439,7 +439,7 @@ def test_the_model_is_embedding_positions_blocks_norm_and_head(kind):
         x = x * math.sqrt(12) + lesson.sinusoids(6, 12).float()
     elif kind.get("positions") == "rotary":
         turned = lesson.angles(6, 6)
-        rotation = torch.stack([turned.cos(), turned.sin()], dim=2).float()
+        rotation = torch.complex(turned.cos().float(), turned.sin().float())
     else:
         x = x + model.position_embedding(torch.arange(6))
     for block in model.blocks:
