@@ -66,8 +66,10 @@ class FeedForward(nn.Module):
         if self.activation == "swiglu":
             gate, value = a.chunk(2, dim=-1)
             return silu(gate) * value
-        if self.activation in ("gelu", "gelu_tanh"):  # the second: as GPT-2 computed it
-            return gelu(a, approximate="tanh" if self.activation == "gelu_tanh" else "none")
+        if self.activation == "gelu":  # PyTorch's is fast, but for one token alone it wakes all threads first
+            return gelu(a) if a.shape[1] > 1 else a * torch.special.ndtr(a)
+        if self.activation == "gelu_tanh":
+            return gelu(a, approximate="tanh")  # as in GPT-2
         return SquaredReLU.apply(a) if self.activation == "squared_relu" else relu(a)
 
 

@@ -347,6 +347,7 @@ def test_feed_forward_is_what_the_equations_say():
         layer = blocks.FeedForward(6, name).double()
         (W, b), (V, c) = ((part.weight, part.bias) for part in (layer.up, layer.down))
         assert_same(layer(x), bend(x @ W.t() + b) @ V.t() + c)
+        assert_same(layer(x[:, :1]), layer(x)[:, :1])  # one token alone
         assert layer.down.in_features == (16 if name == "swiglu" else 24)
 
 
