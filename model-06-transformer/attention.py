@@ -196,5 +196,5 @@ def rotate(x: Tensor, rotation: Tensor) -> Tensor:
     """(11) Turn each pair of neighbours in x (..., T, d): as a complex number, times e^(i angle). Those are rotation
     (T, d/2), complex. Rotary positions (Su et al. 2021, section 3.2).
     """
-    pairs = x.to(rotation.dtype.to_real()).unflatten(-1, (-1, 2))  # float32 also where autocast computes in less
+    pairs = x.to(rotation.real.dtype).unflatten(-1, (-1, 2))  # float32 also where autocast computes in less
     return torch.view_as_real(torch.view_as_complex(pairs) * rotation).flatten(-2).to(x.dtype)
