@@ -66,7 +66,7 @@ class FeedForward(nn.Module):
         if self.activation == "swiglu":
             gate, value = a.chunk(2, dim=-1)
             return silu(gate) * value
-        if self.activation == "gelu":  # PyTorch's is fast, but for one token alone it wakes all threads first
+        if self.activation == "gelu":  # (17); for one token alone PyTorch's own takes longer
             return gelu(a) if a.shape[1] > 1 else a * torch.special.ndtr(a)
         if self.activation == "gelu_tanh":
             return gelu(a, approximate="tanh")  # as in GPT-2

@@ -305,6 +305,11 @@ def test_rotary_turns_the_pairs_by_their_angles():
     assert_same(turned[..., 1::2], first * sin + second * cos)
 
 
+def test_rotation_is_compiled_in_one_piece():
+    x, turned = torch.randn(2, 9, 6).double(), rotation(9, 6)
+    assert_same(torch.compile(lesson.rotate, backend="eager", fullgraph=True)(x, turned), lesson.rotate(x, turned))
+
+
 def test_with_rotary_positions_a_text_may_begin_anywhere():
     torch.manual_seed(0)
     attention, inputs = MultiHeadAttention(8, 2).double(), torch.randn(2, 7, 8).double()

@@ -172,7 +172,7 @@ def test_it_learns_by_heart_what_stands_where():
     model = lesson.TransformerEncoder(lesson.EncoderConfig(8, 12, 32, 2, 4, masked=0.3))
     token_ids = random_ids(0, 8, 4, 12)
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
-    for _ in range(400):
+    for _ in range(300):
         inputs, targets = lesson.corrupt(token_ids.repeat(4, 1), model.config)
         loss = cross_entropy(model(inputs)[0].flatten(0, 1), targets.flatten())
         optimizer.zero_grad()

@@ -79,9 +79,10 @@ GROUPS = {  # group -> row -> (changes to the settings, what is done to the new 
     },
     "positions": {f"positions: {kind}": ({"positions": kind}, None) for kind in ("learned", "sinusoidal")},
     "bends": {
-        name: ({"activation": activation}, None)
-        for name, activation in (("GELU by a tanh", "gelu_tanh"), ("ReLU", "relu"), ("squared ReLU", "squared_relu"),
-                                 ("SwiGLU", "swiglu"))
+        "GELU by a tanh": ({"activation": "gelu_tanh"}, None),
+        "ReLU": ({"activation": "relu"}, None),
+        "squared ReLU": ({"activation": "squared_relu"}, None),
+        "SwiGLU": ({"activation": "swiglu"}, None),
     },
     "more": {
         "RMSNorm": ({"norm": "rms"}, None),
